@@ -1,0 +1,84 @@
+/**
+ * The nouns every room shares. Data only, no behaviour.
+ *
+ * Times are seconds from the video's first frame. Pixels are RGB, 0..255, row-major `[height, width, 3]`.
+ */
+
+/** A video somewhere a reader can open it. */
+export interface Video {
+  /** Stable name, the key of every result: the path relative to `--root`, or absolute when outside it. */
+  readonly source: string
+  /** What a reader opens: a local path. */
+  readonly path: string
+  readonly bytes: number
+  readonly modifiedMs: number
+  /** Hash of the content (size and samples of it): the same bytes have the same fingerprint on every machine. */
+  readonly fingerprint: string
+}
+
+/** How clips are cut out of a video. */
+export type Sampling =
+  /** One clip of `frames` frames over the whole video, by the STAN authors' index rule. */
+  | { readonly kind: 'uniform'; readonly frames: number }
+  /** A clip of `frames` frames every `stride` seconds, each `length` seconds long. */
+  | { readonly kind: 'window'; readonly frames: number; readonly length: number; readonly stride: number }
+
+/** One decoded picture, already cropped and scaled for the model. Shared between overlapping clips. */
+export interface Frame {
+  /** Position in display order, counted from 0. */
+  readonly index: number
+  readonly time: number
+  readonly pixels: Uint8Array
+}
+
+/** Which frames make one clip: what sampling decides before anything is decoded. */
+export interface ClipPlan {
+  /** Position among the video's clips, counted from 0. */
+  readonly index: number
+  readonly start: number
+  readonly end: number
+  /** Frame indices in ascending order; a very short video repeats some. */
+  readonly frameIndices: readonly number[]
+}
+
+/** `frames.length` pictures that the model sees as one moment. */
+export interface Clip {
+  /** Hash of source, content, start, end, sampling and model digest: the same work has the same id everywhere. */
+  readonly id: string
+  readonly video: Video
+  readonly index: number
+  readonly start: number
+  readonly end: number
+  readonly frames: readonly Frame[]
+}
+
+/** A clip's place in its video, without its pixels. */
+export interface Moment {
+  readonly clipId: string
+  readonly source: string
+  readonly clipIndex: number
+  readonly start: number
+  readonly end: number
+  readonly frameTimes: readonly number[]
+}
+
+/** A clip's L2-normalised video embedding. */
+export interface Embedding extends Moment {
+  readonly modelDigest: string
+  /** `[dim]`, unit length. */
+  readonly vector: Float32Array
+}
+
+/** One label of a clip. */
+export interface Label {
+  readonly label: string
+  /** Softmax over the label set of `exp(logit_scale) · similarity`, 0..1. */
+  readonly score: number
+  /** Cosine between the clip and the label's (prompt-averaged) text embedding. */
+  readonly similarity: number
+}
+
+/** An embedding and its best labels, best first; `labels` is empty when no label set was given. */
+export interface LabelledEmbedding extends Embedding {
+  readonly labels: readonly Label[]
+}

@@ -1,0 +1,65 @@
+/** What can go wrong, once and for all: each code with the hint that is shown when the thrower has no better one. */
+const CATALOGUE = {
+  USAGE_INVALID: 'Run the command with --help to see what it takes.',
+  CONFIG_INVALID: 'Run `stanflow config print` to see every value and where it came from.',
+  INPUT_NONE: 'Name video files, folders, globs such as "videos/**/*.mp4", or a .txt/.jsonl list.',
+  INPUT_NOT_FOUND: 'Check the path; the file may have been moved since it was listed.',
+  INPUT_NOT_A_FILE: 'A folder is searched only when it is named as an input itself.',
+  INPUT_PERMISSION: 'Give the user that runs stanflow permission to read it.',
+  INPUT_EMPTY: 'The file has no bytes; the copy or recording that made it may have failed.',
+  INPUT_CHANGED: 'The file changed while it was read; run again once it is complete.',
+  INPUT_LIST_INVALID: 'A .txt list has one path a line; a .jsonl list has one {"path": "…"} a line.',
+  MEDIA_NOT_VIDEO: 'The content is no known video container, whatever the file is called.',
+  MEDIA_NO_VIDEO_STREAM: 'The file has no video track (audio only, perhaps).',
+  MEDIA_STILL_IMAGE: 'A still image has no moments; stanflow takes video.',
+  MEDIA_TOO_SHORT: 'A clip needs at least two frames.',
+  MEDIA_TRUNCATED: 'The file ends before its own header says; copy or record it again.',
+  MEDIA_DECODE: 'The video data is damaged; re-encode it or fetch it again.',
+  MEDIA_UNSUPPORTED: 'Try the other reader with --reader ffmpeg or --reader node-av.',
+  MEDIA_CRASH: 'The decoder process ended abnormally on this file; try the other --reader.',
+  MEDIA_TIMEOUT: 'Decoding made no progress; the file may be malformed, or the disk stalled.',
+  READER_MISSING: 'Install ffmpeg (apt-get install ffmpeg) or set FFMPEG_PATH, or use --reader node-av.',
+  MODEL_NOT_FOUND:
+    'Give a folder in the Hugging Face CLIP layout: config.json, model.safetensors, tokenizer.json.',
+  MODEL_CONFIG: 'The folder must hold a CLIP with a ViT; see docs/models.md.',
+  MODEL_WEIGHTS: 'The weights do not match the model; fetch them again, whole.',
+  MODEL_TOKENIZER: 'Copy tokenizer.json from the same model as the weights.',
+  ENGINE_MISSING: 'Run `npm ci` again; the engine is part of the dependencies.',
+  ENGINE_FAILED: 'Try a smaller --batch, then --precision fp32.',
+  OUTPUT_LOCKED: 'Wait for the other run, or give this one another --to folder.',
+  OUTPUT_FULL: 'Free space on the disk, then run the same command again: it goes on where it stopped.',
+  OUTPUT_PERMISSION: 'Give the user that runs stanflow permission to write there.',
+  OUTPUT_WRITE: 'Check the disk and its permissions, then run the same command again.',
+  OUTPUT_CORRUPT: 'Move the named file away and run the same command again.',
+  INTERNAL: 'This is a bug in stanflow; please report it with the command and this message.',
+} as const
+
+/** The closed set of codes. Scripts may match on them; messages may change. */
+export type ErrorCode = keyof typeof CATALOGUE
+
+export const ERROR_CODES = Object.keys(CATALOGUE) as readonly ErrorCode[]
+
+/** The one error stanflow throws on purpose: a sentence, a code, what to do next, and what lay beneath. */
+export class StanflowError extends Error {
+  override readonly name = 'StanflowError'
+  readonly code: ErrorCode
+  readonly hint: string
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { readonly hint?: string; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.hint = options.hint ?? CATALOGUE[code]
+  }
+}
+
+/** Anything thrown, as a StanflowError: itself, or wrapped as `INTERNAL` with its message kept. */
+export function asStanflowError(error: unknown): StanflowError {
+  if (error instanceof StanflowError) return error
+  return new StanflowError('INTERNAL', error instanceof Error ? error.message : String(error), {
+    cause: error,
+  })
+}
