@@ -1,0 +1,161 @@
+import type { Algebra, HostTensor, Weights } from '../../model/algebra.js'
+import {
+  type Attribute,
+  type ElementType,
+  encodeModel,
+  type NodeProto,
+  type TensorProto,
+  type ValueProto,
+} from './proto.js'
+
+/** A value in the graph being emitted: an input, a weight, or the result of a node. */
+export interface Value {
+  readonly name: string
+  readonly node?: NodeProto
+  readonly inputs: readonly Value[]
+  readonly tensor?: () => TensorProto
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: NodeJS.TypedArray): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
+/** Emits ONNX (opset 17) from the model's algebra: only what the outputs need ends up in the file. */
+export class OnnxEmitter implements Algebra<Value> {
+  readonly #weights: Weights
+  readonly #inputs: ValueProto[] = []
+  readonly #byName = new Map<string, Value>()
+  #count = 0
+
+  constructor(weights: Weights) {
+    this.#weights = weights
+  }
+
+  /** Declares a graph input; a text side is a free dimension. */
+  input(name: string, type: ElementType, shape: readonly (number | string)[]): Value {
+    this.#inputs.push({ name, type, shape })
+    return { name, inputs: [] }
+  }
+
+  /** The model file with these named outputs. All outputs are float32. */
+  emit(
+    name: string,
+    outputs: Readonly<Record<string, { value: Value; shape: readonly (number | string)[] }>>,
+  ): Uint8Array {
+    const reached = new Set<Value>()
+    const order: Value[] = []
+    const visit = (value: Value): void => {
+      if (reached.has(value)) return
+      reached.add(value)
+      value.inputs.forEach(visit)
+      order.push(value)
+    }
+    for (const { value } of Object.values(outputs)) visit(value)
+    const nodes = order.flatMap(({ node }) => (node === undefined ? [] : [node]))
+    const named = Object.entries(outputs).map(([output, { value }]): NodeProto => {
+      return { op: 'Identity', inputs: [value.name], output, attributes: {} }
+    })
+    return encodeModel({
+      name,
+      nodes: [...nodes, ...named],
+      initializers: tensors(order),
+      inputs: this.#inputs.filter(({ name: input }) => order.some((value) => value.name === input)),
+      outputs: Object.entries(outputs).map(([output, { shape }]) => ({ name: output, type: 'float', shape })),
+    })
+  }
+
+  weight(name: string): Value {
+    return this.#once(`weight:${name}`, () => {
+      const { shape, data } = this.#weights.read(name)
+      return { name: `weight:${name}`, type: 'float', shape, bytes: bytesOf(data) }
+    })
+  }
+
+  has(name: string): boolean {
+    return this.#weights.names.has(name)
+  }
+
+  constant({ shape, data }: HostTensor): Value {
+    const key = data.length === 1 ? `scalar:${data[0]}` : `constant:${this.#count++}`
+    return this.#once(key, () => ({ name: key, type: 'float', shape, bytes: bytesOf(data) }))
+  }
+
+  add = (a: Value, b: Value): Value => this.#node('Add', [a, b])
+  mul = (a: Value, b: Value): Value => this.#node('Mul', [a, b])
+  sigmoid = (x: Value): Value => this.#node('Sigmoid', [x])
+  toFloat = (x: Value): Value => this.#node('Cast', [x], { to: 1 })
+  matmul = (a: Value, b: Value): Value => this.#node('MatMul', [a, b])
+  softmax = (x: Value): Value => this.#node('Softmax', [x], { axis: -1 })
+  l2normalize = (x: Value): Value => this.#node('LpNormalization', [x], { axis: -1, p: 2 })
+  concat = (xs: readonly Value[], axis: number): Value => this.#node('Concat', xs, { axis })
+  gather = (table: Value, ids: Value): Value => this.#node('Gather', [table, ids], { axis: 0 })
+  mean = (x: Value, axis: number): Value => this.#node('ReduceMean', [x], { axes: [axis], keepdims: 0 })
+  transpose = (x: Value, perm: readonly number[]): Value => this.#node('Transpose', [x], { perm })
+  reshape = (x: Value, shape: readonly number[]): Value => this.#node('Reshape', [x, this.#integers(shape)])
+  tile = (x: Value, repeats: readonly number[]): Value => this.#node('Tile', [x, this.#integers(repeats)])
+
+  linear(x: Value, weight: Value, bias?: Value): Value {
+    const product = this.matmul(x, this.transpose(weight, [1, 0]))
+    return bias === undefined ? product : this.add(product, bias)
+  }
+
+  layerNorm(x: Value, scale: Value, shift: Value, epsilon: number): Value {
+    return this.#node('LayerNormalization', [x, scale, shift], { axis: -1, epsilon }, ['epsilon'])
+  }
+
+  gelu(x: Value): Value {
+    const half = this.mul(x, this.constant({ shape: [1], data: Float32Array.of(0.5) }))
+    const scaled = this.mul(x, this.constant({ shape: [1], data: Float32Array.of(Math.SQRT1_2) }))
+    const one = this.constant({ shape: [1], data: Float32Array.of(1) })
+    return this.mul(half, this.add(this.#node('Erf', [scaled]), one))
+  }
+
+  slice(x: Value, axis: number, start: number, end: number): Value {
+    return this.#node('Slice', [x, this.#integers([start]), this.#integers([end]), this.#integers([axis])])
+  }
+
+  repeatBatch(x: Value, like: Value): Value {
+    const batch = this.#node('Shape', [like], { start: 0, end: 1 })
+    return this.#node('Expand', [x, this.#node('Concat', [batch, this.#integers([1, 1])], { axis: 0 })])
+  }
+
+  pick(x: Value, at: Value): Value {
+    const rows = this.#node('Unsqueeze', [this.#node('Cast', [at], { to: 7 }), this.#integers([1])])
+    return this.#node('GatherND', [x, rows], { batch_dims: 1 })
+  }
+
+  #integers(values: readonly number[]): Value {
+    const key = `integers:${values.join()}`
+    return this.#once(key, () => {
+      const bytes = bytesOf(BigInt64Array.from(values, BigInt))
+      return { name: key, type: 'int64', shape: [values.length], bytes }
+    })
+  }
+
+  #once(name: string, tensor: () => TensorProto): Value {
+    const known = this.#byName.get(name)
+    if (known !== undefined) return known
+    const value: Value = { name, inputs: [], tensor }
+    this.#byName.set(name, value)
+    return value
+  }
+
+  #node(
+    op: string,
+    inputs: readonly Value[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    floats?: readonly string[],
+  ): Value {
+    const output = `${op}_${this.#count++}`
+    const names = inputs.map(({ name }) => name)
+    return {
+      name: output,
+      inputs,
+      node: { op, inputs: names, output, attributes, ...(floats && { floats }) },
+    }
+  }
+}
+
+/** Weights are read one at a time, as the file is written. */
+function* tensors(values: readonly Value[]): Generator<TensorProto> {
+  for (const { tensor } of values) if (tensor !== undefined) yield tensor()
+}

@@ -1,0 +1,96 @@
+import type { Algebra } from './algebra.js'
+import type { ClipConfig, TextConfig, VisionConfig } from './config.js'
+import { layer, norm } from './layers.js'
+
+/** RGB 0..255 statistics of CLIP's training pictures, as the STAN authors use them. */
+export const PIXEL_MEAN = [122.771, 116.746, 104.093] as const
+export const PIXEL_STD = [68.5, 66.632, 70.323] as const
+
+/** uint8 RGB `[N, S, S, 3]` → normalised float `[N, S, S, 3]`. */
+export function normalisePixels<X>(g: Algebra<X>, pixels: X): X {
+  const shift = g.constant({ shape: [3], data: Float32Array.from(PIXEL_MEAN, (m) => -m) })
+  const scale = g.constant({ shape: [3], data: Float32Array.from(PIXEL_STD, (s) => 1 / s) })
+  return g.mul(g.add(g.toFloat(pixels), shift), scale)
+}
+
+/** What CLIP's visual encoder computed of each frame. */
+export interface VisionOutput<X> {
+  /** Hidden state after each layer, `[N, 1+L, D]`. */
+  readonly layers: readonly X[]
+  /** Class token of the last layer, `[N, D]`. */
+  readonly cls: X
+}
+
+/** CLIP's visual encoder: normalised pixels `[N, S, S, 3]` → hidden states. */
+export function clipVision<X>(g: Algebra<X>, config: VisionConfig, pixels: X): VisionOutput<X> {
+  const { width: D, patch: p, grid, patches: L } = config
+  const at = 'vision_model.embeddings'
+  // A convolution with stride = kernel is a linear layer over each patch, flattened (y, x, channel).
+  const flat = g.reshape(g.transpose(g.reshape(pixels, [-1, grid, p, grid, p, 3]), [0, 1, 3, 2, 4, 5]), [
+    -1,
+    L,
+    p * p * 3,
+  ])
+  const kernel = g.reshape(g.transpose(g.weight(`${at}.patch_embedding.weight`), [0, 2, 3, 1]), [
+    D,
+    p * p * 3,
+  ])
+  const tokens = g.linear(flat, kernel)
+  const cls = g.repeatBatch(g.reshape(g.weight(`${at}.class_embedding`), [1, 1, D]), tokens)
+  let x = g.add(g.concat([cls, tokens], 1), g.weight(`${at}.position_embedding.weight`))
+  x = norm(g, 'vision_model.pre_layrnorm', x, config.epsilon)
+
+  const layers: X[] = []
+  for (let n = 0; n < config.layers; n++) {
+    x = layer(g, `vision_model.encoder.layers.${n}`, x, 1 + L, config)
+    layers.push(x)
+  }
+  return { layers, cls: g.reshape(g.slice(x, 1, 0, 1), [-1, D]) }
+}
+
+/** Class tokens `[…, D]` → the joint space `[…, dim]`: `post_layernorm`, then `visual_projection`. */
+export function projectVision<X>(g: Algebra<X>, config: ClipConfig, cls: X): X {
+  return g.linear(
+    norm(g, 'vision_model.post_layernorm', cls, config.vision.epsilon),
+    g.weight('visual_projection.weight'),
+  )
+}
+
+/** What CLIP's text encoder computed. */
+export interface TextOutput<X> {
+  /** Every token in the joint space, `[N, S, dim]`: what token-wise similarities compare. */
+  readonly tokens: X
+  /** The text's embedding, taken at its end-of-text token, `[N, dim]`, not normalised. */
+  readonly embedding: X
+}
+
+/** CLIP's text transformer. `ids`: integer `[N, length]`; `eos`: integer `[N]`, each text's end-of-text position. */
+export function clipText<X>(
+  g: Algebra<X>,
+  config: ClipConfig,
+  ids: X,
+  eos: X,
+  length: number,
+): TextOutput<X> {
+  const text: TextConfig = config.text
+  const at = 'text_model.embeddings'
+  const positions = g.slice(g.weight(`${at}.position_embedding.weight`), 0, 0, length)
+  let x = g.add(g.gather(g.weight(`${at}.token_embedding.weight`), ids), positions)
+  const mask = g.constant(causalMask(length))
+  for (let n = 0; n < text.layers; n++) {
+    x = layer(g, `text_model.encoder.layers.${n}`, x, length, text, mask)
+  }
+  const tokens = g.linear(
+    norm(g, 'text_model.final_layer_norm', x, text.epsilon),
+    g.weight('text_projection.weight'),
+  )
+  return { tokens, embedding: g.pick(tokens, eos) }
+}
+
+/** `[length, length]`: a token attends to itself and those before it. */
+function causalMask(length: number): { shape: number[]; data: Float32Array } {
+  const data = new Float32Array(length * length)
+  for (let row = 0; row < length; row++)
+    data.fill(Number.NEGATIVE_INFINITY, row * length + row + 1, (row + 1) * length)
+  return { shape: [length, length], data }
+}

@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { StanflowError } from '../errors.js'
+import type { Weights } from './algebra.js'
+import { type ClipConfig, parseClipConfig } from './config.js'
+import { randomWeights } from './random.js'
+import { openSafetensors } from './safetensors.js'
+import { clipShapes } from './shapes.js'
+import { chooseStructure } from './temporal/structures.js'
+import type { StructureName, Temporal } from './temporal/temporal.js'
+import { createTokenizer, type TextTokenizer } from './tokenizer.js'
+
+/** Which model to open. */
+export interface ModelRequest {
+  /** A folder in the Hugging Face CLIP layout, or `default`, or `random:<ViT name>` for benchmarks. */
+  readonly model: string
+  /** A safetensors file with the temporal branch; default: the folder's `branch.safetensors`, if it has one. */
+  readonly branch?: string | undefined
+  readonly structure: 'auto' | StructureName
+}
+
+/** A model, open: its tensors are read from disk as they are asked for. */
+export interface OpenModel {
+  readonly name: string
+  readonly config: ClipConfig
+  readonly weights: Weights
+  readonly structure: Temporal
+  /** sha256 over configuration, structure and weight files: two models with one digest give the same vectors. */
+  readonly digest: string
+  /** exp(logit_scale): what cosine similarities are multiplied by. */
+  readonly scale: number
+  /** True where the weights are random and labels mean nothing. */
+  readonly random: boolean
+  readonly parameters: number
+  tokenizer(): TextTokenizer
+}
+
+const DEFAULT_SEED = 20230618
+
+/** Small stand-ins in the shape of a CLIP, for the embedded default and for benchmarks. Weights come from a seed. */
+const RANDOM_CONFIGS: Readonly<Record<string, { config: object; depth: number }>> = {
+  default: {
+    depth: 2,
+    config: {
+      projection_dim: 128,
+      vision_config: {
+        hidden_size: 128,
+        intermediate_size: 512,
+        num_hidden_layers: 4,
+        num_attention_heads: 4,
+      },
+      text_config: { hidden_size: 64, intermediate_size: 256, num_hidden_layers: 2, num_attention_heads: 4 },
+    },
+  },
+  'random:vit-b-32': { depth: 4, config: {} },
+  'random:vit-b-16': { depth: 4, config: { vision_config: { patch_size: 16 } } },
+}
+
+/** @throws StanflowError MODEL_NOT_FOUND, MODEL_CONFIG, MODEL_WEIGHTS */
+export function openModel(request: ModelRequest): OpenModel {
+  const stand = RANDOM_CONFIGS[request.model]
+  return stand === undefined ? openFolder(request) : openRandom(request, stand)
+}
+
+function openRandom(
+  request: ModelRequest,
+  { config: json, depth }: { config: object; depth: number },
+): OpenModel {
+  const config = parseClipConfig(json, request.model)
+  const branch = new Set(Array.from({ length: depth }, (_, k) => `STAN_T_layers.${k}.temporal_fc.weight`))
+  const structure = chooseStructure(
+    request.structure,
+    request.structure === 'mean' ? new Set() : branch,
+    request.model,
+  )
+  const shapes = new Map([...clipShapes(config), ...structure.shapes(config, { names: branch })])
+  const weights = randomWeights(shapes, DEFAULT_SEED)
+  return assemble(request.model, config, weights, structure, [`seed:${DEFAULT_SEED}`], true, () =>
+    JSON.parse(gunzipSync(readFileSync(assetUrl('clip-tokenizer.json.gz'))).toString('utf8')),
+  )
+}
+
+function openFolder({ model, branch, structure: asked }: ModelRequest): OpenModel {
+  const folder = resolve(model)
+  const file = (name: string): string => {
+    const path = join(folder, name)
+    if (!existsSync(path))
+      throw new StanflowError('MODEL_NOT_FOUND', `there is no ${name} in the model folder ${model}`)
+    return path
+  }
+  const config = parseClipConfig(readJson(file('config.json')), `${model}/config.json`)
+  const clip = openSafetensors(file('model.safetensors'))
+  const branchPath =
+    branch ??
+    (existsSync(join(folder, 'branch.safetensors')) ? join(folder, 'branch.safetensors') : undefined)
+  const extra = branchPath === undefined || asked === 'mean' ? undefined : openSafetensors(branchPath)
+  const weights = extra === undefined ? clip : merge(extra, clip)
+  const structure = chooseStructure(asked, weights.names, branchPath ?? model)
+  const digests = [clip.digest(), ...(extra === undefined ? [] : [extra.digest()])]
+  return assemble(basename(folder), config, weights, structure, digests, false, () =>
+    readJson(file('tokenizer.json')),
+  )
+}
+
+function assemble(
+  name: string,
+  config: ClipConfig,
+  weights: Weights,
+  structure: Temporal,
+  digests: readonly string[],
+  random: boolean,
+  tokenizerJson: () => object,
+): OpenModel {
+  const shapes = new Map([...clipShapes(config), ...structure.shapes(config, weights)])
+  let parameters = 0
+  for (const [tensor, wanted] of shapes) {
+    const found = weights.shape(tensor)
+    if (found === undefined)
+      throw new StanflowError('MODEL_WEIGHTS', `the weights of ${name} lack the tensor ${tensor}`)
+    if (!sameShape(found, wanted)) {
+      throw new StanflowError(
+        'MODEL_WEIGHTS',
+        `${name}: tensor ${tensor} is [${found}], the configuration asks for [${wanted}]`,
+      )
+    }
+    parameters += wanted.reduce((product, side) => product * side, 1)
+  }
+  const digest = createHash('sha256')
+    .update(JSON.stringify([config, structure.name, digests]))
+    .digest('hex')
+  return {
+    name,
+    config,
+    weights,
+    structure,
+    digest,
+    scale: Math.exp(weights.read('logit_scale').data[0] as number),
+    random,
+    parameters,
+    tokenizer: () => createTokenizer(tokenizerJson(), `the tokenizer of ${name}`),
+  }
+}
+
+/** A scalar is stored with no dimensions or with one of 1. */
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  const significant = (shape: readonly number[]): string =>
+    shape.length === 1 && shape[0] === 1 ? '' : shape.join()
+  return significant(a) === significant(b)
+}
+
+function merge(first: Weights, second: Weights): Weights {
+  const owner = (name: string): Weights => (first.names.has(name) ? first : second)
+  return {
+    names: new Set([...first.names, ...second.names]),
+    shape: (name) => owner(name).shape(name),
+    read: (name) => owner(name).read(name),
+  }
+}
+
+function readJson(path: string): object {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as object
+  } catch (cause) {
+    throw new StanflowError('MODEL_CONFIG', `${path} is not JSON`, { cause })
+  }
+}
+
+/** Assets lie beside the sources; compiled code finds them from its own place in `dist`. */
+function assetUrl(name: string): URL {
+  const beside = new URL(`./assets/${name}`, import.meta.url)
+  return existsSync(beside) ? beside : new URL(`../../../src/model/assets/${name}`, import.meta.url)
+}

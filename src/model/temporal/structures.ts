@@ -1,0 +1,24 @@
+import { StanflowError } from '../../errors.js'
+import { mean } from './mean.js'
+import { stanSelf } from './stan-self.js'
+import type { StructureName, Temporal } from './temporal.js'
+
+/** Every structure, the most specific first: detection takes the first that knows the tensors. */
+export const STRUCTURES: readonly Temporal[] = [stanSelf, mean]
+
+/** The structure asked for, or with `auto` the one whose tensors are there. @throws StanflowError MODEL_WEIGHTS */
+export function chooseStructure(
+  asked: 'auto' | StructureName,
+  names: ReadonlySet<string>,
+  origin: string,
+): Temporal {
+  const found = STRUCTURES.find((structure) =>
+    asked === 'auto' ? structure.detect(names) : structure.name === asked,
+  )
+  if (found === undefined || !found.detect(names)) {
+    throw new StanflowError('MODEL_WEIGHTS', `${origin} has no tensors for the structure ${asked}`, {
+      hint: 'Name the file with the branch weights with --branch, or use --structure mean for CLIP alone.',
+    })
+  }
+  return found
+}
