@@ -8,14 +8,13 @@ export interface TokenBatch {
   /** `[N]`: position of each text's end-of-text token. */
   readonly eos: Int32Array
   readonly count: number
-  readonly length: number
 }
 
 export interface TextTokenizer {
   /** Ids from start-of-text to end-of-text, cut to `maxLength` with the end-of-text token kept. */
   encode(text: string, maxLength: number): number[]
-  /** All texts, padded to the longest of them. */
-  batch(texts: readonly string[], maxLength: number): TokenBatch
+  /** All texts, cut or padded to `length` tokens. */
+  batch(texts: readonly string[], length: number): TokenBatch
 }
 
 /** Wraps a Hugging Face `tokenizer.json`. @throws StanflowError MODEL_TOKENIZER */
@@ -32,12 +31,11 @@ export function createTokenizer(json: object, origin: string): TextTokenizer {
   }
   return {
     encode,
-    batch(texts, maxLength) {
-      const rows = texts.map((text) => encode(text, maxLength))
-      const length = Math.max(1, ...rows.map((row) => row.length))
+    batch(texts, length) {
+      const rows = texts.map((text) => encode(text, length))
       const ids = new Int32Array(rows.length * length)
       for (const [n, row] of rows.entries()) ids.set(row, n * length)
-      return { ids, eos: Int32Array.from(rows, (row) => row.length - 1), count: rows.length, length }
+      return { ids, eos: Int32Array.from(rows, (row) => row.length - 1), count: rows.length }
     },
   }
 }
