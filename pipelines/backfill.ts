@@ -1,7 +1,40 @@
-import type { DeadLetter, ResultFormat } from '../src/connect/store.js'
-import type { Sampling } from '../src/domain.js'
-import { StanflowError } from '../src/errors.js'
-import type { ReaderName } from '../src/media/reader.js'
+import { lastValueFrom, tap } from 'rxjs'
+import {
+  Budget,
+  batch,
+  classify,
+  decode,
+  encodeVideo,
+  FramePool,
+  type LabelSet,
+  label,
+  type OpenVideo,
+  planClips,
+  pull,
+  sampleClips,
+  store,
+} from '../operators/index.js'
+import { discover } from '../src/connect/files/discover.js'
+import { type FileStore, openFileStore, peekFileStore } from '../src/connect/files/store.js'
+import type { DeadLetter, Recipe, ResultFormat } from '../src/connect/store.js'
+import type { Clip, ClipPlan, Sampling, Video } from '../src/domain.js'
+import type { LoadedModel, ModelInfo, Precision } from '../src/engine/engine.js'
+import { loadOnnx } from '../src/engine/onnx/engine.js'
+import type { StanflowError } from '../src/errors.js'
+import { openReader } from '../src/media/open-reader.js'
+import type { ReaderName, VideoReader } from '../src/media/reader.js'
+import { VERSION } from '../src/version.js'
+import { type EmbeddedLabels, embedLabels } from './label-set.js'
+import { Ledger } from './ledger.js'
+import { drop, flatMap, timelineOf, until } from './streams.js'
+import { Tally } from './tally.js'
+
+const PROGRESS_MS = 200
+/** A batch that is not full after this long goes to the model all the same: then decoding is what takes the time. */
+const BATCH_DEADLINE_MS = 500
+
+const RANDOM_WEIGHTS =
+  'The default model has random weights: its labels mean nothing. Give a real CLIP with --model FOLDER (see docs/models.md).'
 
 /** What one backfill does; every field is decided (the command line's configuration fills in defaults). */
 export interface BackfillOptions {
@@ -15,7 +48,7 @@ export interface BackfillOptions {
   /** A safetensors file with the temporal branch; default: `branch.safetensors` in the model's folder, if any. */
   readonly branch?: string
   readonly structure: 'auto' | 'mean' | 'stan-self'
-  readonly precision: 'fp32'
+  readonly precision: Precision
   readonly sampling: Sampling
   /** Label texts; empty: embeddings only. */
   readonly labels: readonly string[]
@@ -68,6 +101,8 @@ export interface BackfillHooks {
   readonly onProgress?: (progress: BackfillProgress) => void
   /** A video failed; the run goes on. */
   readonly onDeadLetter?: (letter: DeadLetter) => void
+  /** A dry run would do this video, or cannot read it. */
+  readonly onPlan?: (plan: { source: string; clipsStored?: number; error?: StanflowError }) => void
   /** Said once, before work starts: model, engine, reader, notes. */
   readonly onStart?: (
     about: Pick<BackfillSummary, 'model' | 'modelDigest' | 'engine' | 'reader' | 'notes'>,
@@ -76,8 +111,193 @@ export interface BackfillHooks {
 
 /** Videos in, labelled clip embeddings out: walks the inputs, skips what `to` already has, does the rest. */
 export async function backfill(
-  _options: BackfillOptions,
-  _hooks: BackfillHooks = {},
+  options: BackfillOptions,
+  hooks: BackfillHooks = {},
 ): Promise<BackfillSummary> {
-  throw new StanflowError('INTERNAL', 'not written yet')
+  const started = performance.now()
+  const { sampling, to } = options
+  const model = await loadModel(options)
+  const opened = await openReader(options.reader).catch(async (error: unknown) => {
+    await model.close()
+    throw error
+  })
+  const { reader, why } = opened
+  const { info } = model
+  const notes = info.random ? [RANDOM_WEIGHTS] : []
+  const about = { model: modelName(info), modelDigest: info.digest, engine: model.engine, reader: why, notes }
+  hooks.onStart?.(about)
+
+  const tally = new Tally()
+  const timer = setInterval(() => hooks.onProgress?.(tally.progress(started)), PROGRESS_MS)
+  try {
+    const labels = await embedLabels(model, options)
+    const recipe = recipeOf(info, sampling, labels)
+    if (options.dryRun) {
+      await dryRun(options, recipe, tally, hooks)
+    } else {
+      const sink = await openFileStore({
+        dir: to,
+        recipe,
+        format: options.format,
+        checkpointSeconds: options.checkpointSeconds,
+        version: VERSION,
+        relabel: (embeddings) =>
+          embeddings.map(({ vector }) => (labels === undefined ? [] : classify(vector, labels.set))),
+      })
+      try {
+        await run({ options, hooks, tally, model, reader, sink, labels: labels?.set })
+      } finally {
+        await sink.close()
+      }
+    }
+  } finally {
+    clearInterval(timer)
+    await reader.close()
+    await model.close()
+  }
+  return {
+    ...about,
+    ...tally.progress(started),
+    to,
+    drained: hooks.signal?.aborted ?? false,
+    dryRun: options.dryRun,
+    deadLetters: tally.deadLetters,
+  }
+}
+
+interface Run {
+  readonly options: BackfillOptions
+  readonly hooks: BackfillHooks
+  readonly tally: Tally
+  readonly model: LoadedModel
+  readonly reader: VideoReader
+  readonly sink: FileStore
+  readonly labels: LabelSet | undefined
+}
+
+/** The picture: videos → frames → clips → batches → embeddings → labels → files. */
+async function run({ options, hooks, tally, model, reader, sink, labels }: Run): Promise<void> {
+  const { sampling, concurrency, batch: size } = options
+  const { digest, size: side } = model.info
+  const signal = hooks.signal ?? new AbortController().signal
+  const videos = new Budget(concurrency)
+  // One batch in the model, one being gathered, and one clip under way in every decoder.
+  const clips = new Budget(2 * size + concurrency)
+  const pool = new FramePool()
+  const report = (letter: DeadLetter): void => {
+    tally.failed(letter)
+    hooks.onDeadLetter?.(letter)
+  }
+  const ledger = new Ledger(sink, { done: () => tally.done(), failed: report })
+  const drain = (): void => {
+    videos.close()
+    clips.close()
+  }
+  signal.addEventListener('abort', drain, { once: true })
+
+  const open = async (video: Video): Promise<OpenVideo> => {
+    const media = await reader.probe(video.path)
+    const plan = (): Generator<ClipPlan> =>
+      drop(planClips(timelineOf(media), sampling), sink.progress(video).clips)
+    const indices = [...new Set(flatMap(plan(), ({ frameIndices }) => frameIndices))].sort((a, b) => a - b)
+    const frames = reader.frames({
+      video: media,
+      indices,
+      geometry: { kind: 'crop', size: side },
+      allocate: (bytes) => pool.allocate(bytes),
+    })
+    return { plans: plan(), frames: until(signal, frames) }
+  }
+  const leave = (settle: () => void): void => {
+    settle()
+    videos.give()
+  }
+  const onFailure = (video: Video, error: StanflowError): void => leave(() => ledger.failed(video, error))
+  const onComplete = (video: Video): void => leave(() => ledger.complete(video))
+  const encoder = { modelDigest: digest, encode: (batch: readonly Clip[]) => model.encodeVideo(batch) }
+
+  const results = pull(until(signal, pending(options, sink, tally, ledger)), videos).pipe(
+    tap((video) => {
+      videos.take()
+      ledger.start(video, sink.progress(video).clips)
+    }),
+    decode({ open, budget: clips, onFailure }),
+    sampleClips({ sampling, modelDigest: digest, pool, budget: clips, onComplete, onFailure }),
+    tap(({ video }) => ledger.cut(video)),
+    batch({ size, deadline: BATCH_DEADLINE_MS }),
+    encodeVideo(encoder, pool),
+    label(labels),
+    store(sink, clips),
+    tap((batch) => {
+      for (const { video } of batch) ledger.stored(video)
+      tally.stored(batch.length, batch.length * sampling.frames)
+    }),
+  )
+  try {
+    await lastValueFrom(results, { defaultValue: [] })
+    await ledger.settled()
+  } finally {
+    signal.removeEventListener('abort', drain)
+  }
+}
+
+/** Walks the inputs; yields what is not stored yet. Inputs that cannot be read go to the dead letters. */
+async function* pending(
+  options: BackfillOptions,
+  sink: FileStore,
+  tally: Tally,
+  ledger: Ledger,
+): AsyncGenerator<Video> {
+  const { inputs, root, to } = options
+  for await (const found of discover(inputs, {
+    root,
+    skip: to,
+    known: (source, bytes, modifiedMs) => sink.known(source, bytes, modifiedMs),
+  })) {
+    tally.found()
+    if ('error' in found) ledger.unreadable(found)
+    else if (sink.progress(found).done) tally.skipped()
+    else yield found
+  }
+  tally.listed()
+}
+
+async function dryRun(
+  { inputs, root, to }: BackfillOptions,
+  recipe: Recipe,
+  tally: Tally,
+  hooks: BackfillHooks,
+): Promise<void> {
+  const stored = await peekFileStore(to, recipe)
+  for await (const found of until(hooks.signal, discover(inputs, { root, skip: to, known: stored.known }))) {
+    tally.found()
+    if ('error' in found) hooks.onPlan?.({ source: found.source, error: found.error })
+    else if (stored.progress(found).done) tally.skipped()
+    else hooks.onPlan?.({ source: found.source, clipsStored: stored.progress(found).clips })
+  }
+  tally.listed()
+}
+
+function loadModel(options: BackfillOptions): Promise<LoadedModel> {
+  const { model, branch, structure, precision, sampling } = options
+  return loadOnnx({
+    model,
+    structure,
+    precision,
+    frames: sampling.frames,
+    ...(branch !== undefined && { branch }),
+  })
+}
+
+const modelName = ({ name, structure }: ModelInfo): string => `${name} + ${structure}`
+
+function recipeOf(info: ModelInfo, sampling: Sampling, labels: EmbeddedLabels | undefined): Recipe {
+  const { digest: modelDigest, dim, name, structure, precision, parameters, size, random } = info
+  return {
+    modelDigest,
+    dim,
+    sampling,
+    model: { name, structure, precision, parameters, size, random },
+    ...(labels !== undefined && { labelSetDigest: labels.digest }),
+  }
 }

@@ -1,0 +1,45 @@
+import { Observable, type OperatorFunction } from 'rxjs'
+
+export interface BatchOptions {
+  /** Items in a full batch. */
+  readonly size: number
+  /** Milliseconds after which a batch that is not full goes all the same. */
+  readonly deadline: number
+}
+
+/**
+ * Gathers items from all sources into batches: by size or by age of the oldest item, whichever comes first.
+ *
+ * @example clips.pipe(batch({ size: 8, deadline: 200 }))
+ */
+export function batch<T>({ size, deadline }: BatchOptions): OperatorFunction<T, readonly T[]> {
+  return (source) =>
+    new Observable((subscriber) => {
+      let items: T[] = []
+      let timer: NodeJS.Timeout | undefined
+      const flush = (): void => {
+        clearTimeout(timer)
+        timer = undefined
+        if (items.length === 0) return
+        const full = items
+        items = []
+        subscriber.next(full)
+      }
+      const subscription = source.subscribe({
+        next: (item) => {
+          items.push(item)
+          if (items.length >= size) flush()
+          else timer ??= setTimeout(flush, deadline)
+        },
+        error: (error: unknown) => subscriber.error(error),
+        complete: () => {
+          flush()
+          subscriber.complete()
+        },
+      })
+      return () => {
+        clearTimeout(timer)
+        subscription.unsubscribe()
+      }
+    })
+}

@@ -1,0 +1,31 @@
+import type { Timeline } from '../operators/index.js'
+import type { VideoInfo } from '../src/media/reader.js'
+
+/** The items of `source` until `signal` aborts; the source is then let go. */
+export async function* until<T>(
+  signal: AbortSignal | undefined,
+  source: AsyncIterable<T>,
+): AsyncGenerator<T, void, undefined> {
+  if (signal?.aborted) return
+  for await (const item of source) {
+    yield item
+    if (signal?.aborted) return
+  }
+}
+
+/** All but the first `count`. */
+export function* drop<T>(items: Iterable<T>, count: number): Generator<T> {
+  let seen = 0
+  for (const item of items) if (seen++ >= count) yield item
+}
+
+export function* flatMap<T, R>(items: Iterable<T>, f: (item: T) => Iterable<R>): Generator<R> {
+  for (const item of items) yield* f(item)
+}
+
+/** When a video's frames are shown, in seconds from the first. */
+export function timelineOf({ timestamps, timeBase, duration }: VideoInfo): Timeline {
+  const first = timestamps[0] ?? 0
+  const unit = timeBase.num / timeBase.den
+  return { times: timestamps.map((timestamp) => (timestamp - first) * unit), duration }
+}
