@@ -1,0 +1,67 @@
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { StanflowError } from '../errors.js'
+
+/** Reads exact numbers of bytes from a stream, only when asked: what is not asked for stays in the writer's pipe. */
+export class ByteReader {
+  readonly #stream: Readable
+  readonly #stallMs: number
+  #rest: Uint8Array = new Uint8Array(0)
+
+  /** `stallMs`: how long a wait for data may last before it counts as a hang. */
+  constructor(stream: Readable, stallMs: number) {
+    this.#stream = stream
+    this.#stallMs = stallMs
+    stream.pause()
+    // Failures show as an early end; whoever reads judges it.
+    stream.on('error', () => undefined)
+  }
+
+  /** Fills `target`, or as much of it as comes before the end; the number of bytes. @throws StanflowError MEDIA_TIMEOUT */
+  async fill(target: Uint8Array): Promise<number> {
+    let filled = 0
+    while (filled < target.length) {
+      if (this.#rest.length === 0) {
+        const chunk = await this.#next()
+        if (chunk === undefined) return filled
+        this.#rest = chunk
+      }
+      const part = this.#rest.subarray(0, target.length - filled)
+      target.set(part, filled)
+      filled += part.length
+      this.#rest = this.#rest.subarray(part.length)
+    }
+    return filled
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const chunk = this.#stream.read() as Buffer | null
+      if (chunk !== null) return chunk
+      if (this.#stream.readableEnded || this.#stream.destroyed) return undefined
+      await this.#arrival()
+    }
+  }
+
+  async #arrival(): Promise<void> {
+    const stop = new AbortController()
+    const timer = setTimeout(() => stop.abort(), this.#stallMs)
+    try {
+      const { signal } = stop
+      await Promise.race([
+        once(this.#stream, 'readable', { signal }),
+        once(this.#stream, 'end', { signal }),
+        once(this.#stream, 'close', { signal }),
+      ])
+    } catch (cause) {
+      if (stop.signal.aborted) {
+        throw new StanflowError('MEDIA_TIMEOUT', `the decoder gave nothing for ${this.#stallMs / 1000} s`, {
+          cause,
+        })
+      }
+    } finally {
+      clearTimeout(timer)
+      stop.abort()
+    }
+  }
+}

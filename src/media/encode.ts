@@ -1,0 +1,165 @@
+import {
+  AV_CODEC_FLAG_GLOBAL_HEADER,
+  AV_LOG_ERROR,
+  AV_PICTURE_TYPE_NONE,
+  AV_PKT_DATA_DISPLAYMATRIX,
+  AVERROR_EOF,
+  AVFMT_GLOBALHEADER,
+  type FFVideoEncoder,
+} from 'node-av/constants'
+import {
+  Codec,
+  CodecContext,
+  Dictionary,
+  type FilterContext,
+  FilterGraph,
+  FormatContext,
+  Frame,
+  Log,
+  Packet,
+  type Stream,
+} from 'node-av/lib'
+import { StanflowError } from '../errors.js'
+
+export type VideoCodec = 'h264' | 'hevc' | 'vp9' | 'av1' | 'mpeg4' | 'mpeg2' | 'ffv1' | 'prores' | 'qtrle'
+
+/** Encoder, its default pixel format, and options that favour speed. */
+const ENCODERS: Readonly<Record<VideoCodec, readonly [string, string, Readonly<Record<string, string>>]>> = {
+  h264: ['libx264', 'yuv420p', { preset: 'veryfast' }],
+  hevc: ['libx265', 'yuv420p', { preset: 'ultrafast', 'x265-params': 'log-level=none' }],
+  vp9: ['libvpx-vp9', 'yuv420p', { deadline: 'realtime', 'cpu-used': '8' }],
+  av1: ['libsvtav1', 'yuv420p', { preset: '12' }],
+  mpeg4: ['mpeg4', 'yuv420p', { q: '4' }],
+  mpeg2: ['mpeg2video', 'yuv420p', { q: '4' }],
+  ffv1: ['ffv1', 'yuv420p', {}],
+  prores: ['prores_ks', 'yuva444p10le', { profile: '4444' }],
+  qtrle: ['qtrle', 'argb', {}],
+}
+
+export interface RenderOptions {
+  /** A libavfilter graph without inputs and with one video output, such as `testsrc2=size=320x180:rate=25:duration=4`. */
+  readonly filter: string
+  readonly codec: VideoCodec
+  readonly pixelFormat?: string
+  /** Frames from one keyframe to the next. Default: 30. */
+  readonly gop?: number
+  readonly bFrames?: number
+  /** Clockwise turn that a player applies, written as a display matrix. */
+  readonly rotation?: 90 | 180 | 270
+  /** More options of the encoder and of the container, by libav's names. */
+  readonly encoderOptions?: Readonly<Record<string, string>>
+  readonly containerOptions?: Readonly<Record<string, string>>
+}
+
+/** Renders a video file; the container follows the extension. Works without an ffmpeg program. @throws StanflowError MEDIA_UNSUPPORTED */
+export async function renderVideo(path: string, options: RenderOptions): Promise<void> {
+  Log.setLevel(AV_LOG_ERROR)
+  process.env['SVT_LOG'] ??= '1'
+  const [encoderName, pixelFormat, defaults] = ENCODERS[options.codec]
+  const graph = new FilterGraph()
+  const output = new FormatContext()
+  const encoder = new CodecContext()
+  const packet = new Packet()
+  const frame = new Frame()
+  try {
+    const source = openSource(graph, `${options.filter},format=${options.pixelFormat ?? pixelFormat}`)
+    check(output.allocOutputContext2(null, null, path), `no container for ${path}`)
+    const codec = Codec.findEncoderByName(encoderName as FFVideoEncoder)
+    if (codec === null) throw new StanflowError('MEDIA_UNSUPPORTED', `there is no encoder ${encoderName}`)
+    encoder.allocContext3(codec)
+    configure(encoder, source, options, Number(output.oformat?.flags ?? 0))
+    check(
+      await encoder.open2(codec, Dictionary.fromObject({ ...defaults, ...options.encoderOptions })),
+      `${encoderName} does not open`,
+    )
+    const stream = output.newStream(null)
+    check(stream.codecpar.fromContext(encoder), 'the stream takes no parameters')
+    stream.timeBase = encoder.timeBase
+    stream.sampleAspectRatio = encoder.sampleAspectRatio
+    if (options.rotation !== undefined)
+      stream.codecpar.addCodedSideData(AV_PKT_DATA_DISPLAYMATRIX, displayMatrix(options.rotation))
+    check(await output.openOutput(), `cannot write ${path}`)
+    check(
+      await output.writeHeader(Dictionary.fromObject({ ...options.containerOptions })),
+      `cannot write ${path}`,
+    )
+
+    packet.alloc()
+    frame.alloc()
+    for (;;) {
+      const got = await source.buffersinkGetFrame(frame)
+      if (got === AVERROR_EOF) break
+      check(got, 'the filter graph fails')
+      frame.pictType = AV_PICTURE_TYPE_NONE
+      check(await encoder.sendFrame(frame), 'a frame is refused')
+      frame.unref()
+      await drain(encoder, packet, stream, output)
+    }
+    await encoder.sendFrame(null)
+    await drain(encoder, packet, stream, output)
+    check(await output.writeTrailer(), `cannot finish ${path}`)
+    await output.closeOutput()
+  } finally {
+    packet.free()
+    frame.free()
+    encoder.freeContext()
+    graph.free()
+    output.freeContext()
+  }
+}
+
+function openSource(graph: FilterGraph, filter: string): FilterContext {
+  graph.alloc()
+  check(graph.parsePtr(`${filter},buffersink`), `not a filter graph: ${filter}`)
+  check(graph.configSync(), `not a filter graph: ${filter}`)
+  const sink = graph.filters?.find((one) => one.isSink())
+  if (sink === undefined) throw new StanflowError('INTERNAL', 'the filter graph has no output')
+  return sink
+}
+
+function configure(
+  encoder: CodecContext,
+  source: FilterContext,
+  options: RenderOptions,
+  containerFlags: number,
+): void {
+  encoder.width = source.buffersinkGetWidth()
+  encoder.height = source.buffersinkGetHeight()
+  encoder.pixelFormat = source.buffersinkGetFormat() as typeof encoder.pixelFormat
+  encoder.timeBase = source.buffersinkGetTimeBase()
+  encoder.framerate = source.buffersinkGetFrameRate()
+  encoder.sampleAspectRatio = source.buffersinkGetSampleAspectRatio()
+  encoder.gopSize = options.gop ?? 30
+  if (options.bFrames !== undefined) encoder.maxBFrames = options.bFrames
+  if ((containerFlags & AVFMT_GLOBALHEADER) !== 0) encoder.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER)
+}
+
+async function drain(
+  encoder: CodecContext,
+  packet: Packet,
+  stream: Stream,
+  output: FormatContext,
+): Promise<void> {
+  const { num, den } = encoder.framerate
+  const { timeBase } = encoder
+  while ((await encoder.receivePacket(packet)) >= 0) {
+    packet.streamIndex = stream.index
+    // Encoders leave the duration out; without it the last frame would have none.
+    if (packet.duration === 0n && num > 0)
+      packet.duration = BigInt(Math.round((den * timeBase.den) / (num * timeBase.num)))
+    packet.rescaleTs(timeBase, stream.timeBase)
+    check(await output.interleavedWriteFrame(packet), 'a packet is refused')
+  }
+}
+
+/** Nine 32-bit numbers, 16.16 fixed point but for the last column in 2.30: a turn clockwise. */
+function displayMatrix(rotation: 90 | 180 | 270): Buffer {
+  const [cos, sin] = { 90: [0, 1], 180: [-1, 0], 270: [0, -1] }[rotation] as [number, number]
+  const one = 1 << 16
+  const values = [cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, 1 << 30]
+  return Buffer.from(Int32Array.from(values).buffer)
+}
+
+function check(code: number, what: string): void {
+  if (code < 0) throw new StanflowError('MEDIA_UNSUPPORTED', `${what} (libav error ${code})`)
+}

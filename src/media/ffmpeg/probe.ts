@@ -1,0 +1,132 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { StanflowError } from '../../errors.js'
+import type { Demuxed, Fraction } from '../demuxed.js'
+import { openingError } from '../source-file.js'
+
+// One pass of ffprobe: what the file is, and every packet's times, as `section|key=value|…` lines that are read as they come.
+const ENTRIES = [
+  'format=format_name,duration,start_time',
+  'stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,pix_fmt,field_order,avg_frame_rate,time_base,nb_frames',
+  'stream_disposition=attached_pic',
+  'stream_side_data=rotation',
+  'packet=stream_index,pts,dts,pts_time,dts_time,duration,duration_time,flags',
+].join(':')
+const STDERR_KEPT = 2000
+
+type Fields = Readonly<Record<string, string>>
+
+/** @throws StanflowError MEDIA_NOT_VIDEO, MEDIA_TRUNCATED, MEDIA_NO_VIDEO_STREAM */
+export async function demuxWithFfprobe(
+  ffprobe: string,
+  path: string,
+  signal?: AbortSignal,
+): Promise<Demuxed> {
+  const args = [
+    '-v',
+    'error',
+    '-protocol_whitelist',
+    'file',
+    '-show_entries',
+    ENTRIES,
+    '-of',
+    'compact',
+    `file:${path}`,
+  ]
+  const child = spawn(ffprobe, args, { stdio: ['ignore', 'pipe', 'pipe'], ...(signal && { signal }) })
+  let stderr = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-STDERR_KEPT)
+  })
+  const closed = once(child, 'close')
+  const packets = new PacketColumns()
+  const streams: Fields[] = []
+  let format: Fields = {}
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { section, fields } = parse(line)
+    if (section === 'packet') packets.add(fields)
+    else if (section === 'stream') streams.push(fields)
+    else if (section === 'format') format = fields
+  }
+  await closed
+  if (format['format_name'] === undefined) throw await openingError(path, stderr.trim())
+  const stream = streams.find(
+    (one) => one['codec_type'] === 'video' && one['disposition:attached_pic'] !== '1',
+  )
+  if (stream === undefined)
+    throw new StanflowError('MEDIA_NO_VIDEO_STREAM', `${path} has no video stream`, { cause: stderr.trim() })
+  return {
+    path,
+    container: format['format_name'],
+    codec: stream['codec_name'] ?? '',
+    width: Number(stream['width'] ?? 0),
+    height: Number(stream['height'] ?? 0),
+    sampleAspect: fraction(stream['sample_aspect_ratio']),
+    // ffprobe counts counter-clockwise.
+    rotation: -number(stream['rotation'], 0),
+    pixelFormat: stream['pix_fmt'] ?? '',
+    interlaced: ['tt', 'bb', 'tb', 'bt'].includes(stream['field_order'] ?? ''),
+    averageRate: fraction(stream['avg_frame_rate']),
+    timeBase: fraction(stream['time_base']),
+    promisedFrames: number(stream['nb_frames'], 0),
+    promisedDuration: number(format['duration'], 0),
+    lastedDuration: packets.lasted,
+    packets: packets.of(Number(stream['index'])),
+  }
+}
+
+/** `packet|pts=512|flags=K_` and the like; a side data section nests as `side_data|rotation=-90`. */
+function parse(line: string): { section: string; fields: Fields } {
+  const [section = '', ...pairs] = line.split('|')
+  const fields: Record<string, string> = {}
+  for (const pair of pairs) {
+    const at = pair.indexOf('=')
+    if (at > 0) fields[pair.slice(0, at)] ??= pair.slice(at + 1)
+  }
+  return { section, fields }
+}
+
+/** Packets of all streams, column by column; only video needs keeping, but which stream that is comes last. */
+class PacketColumns {
+  readonly #streams = new Map<number, { pts: number[]; duration: number[]; key: number[] }>()
+  #first = Number.POSITIVE_INFINITY
+  #last = Number.NEGATIVE_INFINITY
+
+  add(fields: Fields): void {
+    const seconds = number(fields['pts_time'], number(fields['dts_time'], Number.NaN))
+    if (!Number.isNaN(seconds)) {
+      this.#first = Math.min(this.#first, seconds)
+      this.#last = Math.max(this.#last, seconds + number(fields['duration_time'], 0))
+    }
+    const flags = fields['flags'] ?? ''
+    if (flags.includes('D')) return
+    const index = Number(fields['stream_index'])
+    let columns = this.#streams.get(index)
+    if (columns === undefined) {
+      columns = { pts: [], duration: [], key: [] }
+      this.#streams.set(index, columns)
+    }
+    columns.pts.push(number(fields['pts'], Number.NaN))
+    columns.duration.push(number(fields['duration'], 0))
+    columns.key.push(flags.includes('K') ? 1 : 0)
+  }
+
+  get lasted(): number {
+    return this.#last > this.#first ? this.#last - this.#first : 0
+  }
+
+  of(stream: number): { pts: number[]; duration: number[]; key: number[] } {
+    return this.#streams.get(stream) ?? { pts: [], duration: [], key: [] }
+  }
+}
+
+function number(text: string | undefined, otherwise: number): number {
+  const value = Number(text)
+  return text === undefined || Number.isNaN(value) ? otherwise : value
+}
+
+function fraction(text = '0:1'): Fraction {
+  const [num = 0, den = 1] = text.split(/[/:]/).map(Number)
+  return { num, den }
+}

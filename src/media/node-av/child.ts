@@ -1,0 +1,56 @@
+import { writeSync } from 'node:fs'
+import { AV_LOG_ERROR } from 'node-av/constants'
+import { Log } from 'node-av/lib'
+import { demux } from './demux.js'
+import { Failed } from './failed.js'
+import { decodeFrames } from './frames.js'
+import { type Failure, HEADER_BYTES, Kind, type Task } from './protocol.js'
+
+// The decoder process. libav runs on its one thread and writes to a blocking pipe: a reader that does not pull stops it.
+
+const OUT = 3
+Log.setLevel(AV_LOG_ERROR)
+
+function send(kind: number, value: number, body: Uint8Array = new Uint8Array(0)): void {
+  const header = Buffer.alloc(HEADER_BYTES)
+  header.writeUInt32LE(kind, 0)
+  header.writeUInt32LE(value, 4)
+  header.writeUInt32LE(body.length, 8)
+  writeAll(header)
+  writeAll(body)
+}
+
+function writeAll(bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(OUT, bytes, done)
+}
+
+function column(values: ArrayLike<number>): Uint8Array {
+  return new Uint8Array(Float64Array.from(values).buffer)
+}
+
+function work(task: Task): void {
+  if (task.kind === 'probe') {
+    const { head, packets } = demux(task.path)
+    send(Kind.demuxed, 0, Buffer.from(JSON.stringify(head)))
+    for (const values of [packets.pts, packets.duration, packets.key]) send(Kind.packets, 0, column(values))
+  } else {
+    for (const { index, pixels } of decodeFrames(task)) send(Kind.frame, index, pixels)
+  }
+  send(Kind.end, 0)
+}
+
+process.on('message', (task: Task) => {
+  try {
+    work(task)
+  } catch (error) {
+    const failure: Failure = {
+      stage: error instanceof Failed ? error.stage : 'decode',
+      detail: error instanceof Error ? error.message : String(error),
+    }
+    send(Kind.failed, 0, Buffer.from(JSON.stringify(failure)))
+  }
+})
+// The parent is gone: nobody is left to read for.
+process.on('disconnect', () => process.exit(0))
+// Signals that end the parent's group are the parent's to handle: it drains, then lets this process go.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)

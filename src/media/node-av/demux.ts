@@ -1,0 +1,131 @@
+import {
+  AV_DISPOSITION_ATTACHED_PIC,
+  AV_FIELD_BB,
+  AV_FIELD_BT,
+  AV_FIELD_TB,
+  AV_FIELD_TT,
+  AV_NOPTS_VALUE,
+  AV_PKT_DATA_DISPLAYMATRIX,
+  AV_PKT_FLAG_DISCARD,
+  AV_PKT_FLAG_KEY,
+  AVMEDIA_TYPE_VIDEO,
+} from 'node-av/constants'
+import { avGetCodecName, avGetPixFmtName, Dictionary, FormatContext, Packet, type Stream } from 'node-av/lib'
+import type { Packets } from '../demuxed.js'
+import { Failed } from './failed.js'
+import type { DemuxedHead } from './protocol.js'
+
+/** A file opened by libav, and its video stream. */
+export interface Opened {
+  readonly format: FormatContext
+  readonly stream: Stream
+}
+
+export function openVideo(path: string): Opened {
+  const format = new FormatContext()
+  // A path is a file, never a protocol: nothing a list of names says can make libav open a connection.
+  const code = format.openInputSync(
+    `file:${path}`,
+    null,
+    Dictionary.fromObject({ protocol_whitelist: 'file' }),
+  )
+  if (code < 0) throw new Failed('open', `libav error ${code}`)
+  try {
+    const found = format.findStreamInfoSync()
+    if (found < 0) throw new Failed('open', `libav error ${found}`)
+    const stream = videoStream(format)
+    if (stream === undefined) throw new Failed('stream', 'no video stream')
+    return { format, stream }
+  } catch (error) {
+    closeVideo(format)
+    throw error
+  }
+}
+
+export function closeVideo(format: FormatContext): void {
+  format.closeInputSync()
+}
+
+/** The first video stream that is no cover art. */
+function videoStream(format: FormatContext): Stream | undefined {
+  return format.streams.find(
+    (stream) =>
+      stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO && !stream.hasDisposition(AV_DISPOSITION_ATTACHED_PIC),
+  )
+}
+
+/** One pass over the packets, nothing decoded. */
+export function demux(path: string): { readonly head: DemuxedHead; readonly packets: Packets } {
+  const { format, stream } = openVideo(path)
+  const packet = new Packet()
+  packet.alloc()
+  try {
+    const { packets, lasted } = readPackets(format, stream, packet)
+    const { codecpar, timeBase, avgFrameRate } = stream
+    const container = format.iformat?.name ?? ''
+    const promised = format.duration === AV_NOPTS_VALUE ? 0 : Number(format.duration) / 1e6
+    const head: DemuxedHead = {
+      path,
+      container,
+      codec: avGetCodecName(codecpar.codecId) ?? '',
+      width: codecpar.width,
+      height: codecpar.height,
+      sampleAspect: fraction(
+        stream.sampleAspectRatio.num > 0 ? stream.sampleAspectRatio : codecpar.sampleAspectRatio,
+      ),
+      rotation: rotationOf(stream),
+      pixelFormat: avGetPixFmtName(codecpar.format as Parameters<typeof avGetPixFmtName>[0]) ?? '',
+      interlaced: INTERLACED.has(codecpar.toJSON()['fieldOrder'] as number),
+      averageRate: fraction(avgFrameRate),
+      timeBase: fraction(timeBase),
+      promisedFrames: Number(stream.nbFrames),
+      promisedDuration: promised,
+      lastedDuration: lasted,
+    }
+    return { head, packets }
+  } finally {
+    packet.free()
+    closeVideo(format)
+  }
+}
+
+const INTERLACED = new Set<number>([AV_FIELD_TT, AV_FIELD_BB, AV_FIELD_TB, AV_FIELD_BT])
+
+const fraction = ({ num, den }: { num: number; den: number }) => ({ num, den })
+
+function readPackets(
+  format: FormatContext,
+  video: Stream,
+  packet: Packet,
+): { packets: Packets; lasted: number } {
+  const pts: number[] = []
+  const duration: number[] = []
+  const key: number[] = []
+  const units = format.streams.map(({ timeBase }) => timeBase.num / timeBase.den)
+  let first = Number.POSITIVE_INFINITY
+  let last = Number.NEGATIVE_INFINITY
+  while (format.readFrameSync(packet) >= 0) {
+    const { streamIndex, flags, pts: shown, dts } = packet
+    const length = Number(packet.duration)
+    const at = shown === AV_NOPTS_VALUE ? dts : shown
+    if (at !== AV_NOPTS_VALUE) {
+      const unit = units[streamIndex] ?? 0
+      first = Math.min(first, Number(at) * unit)
+      last = Math.max(last, (Number(at) + length) * unit)
+    }
+    if (streamIndex === video.index && (flags & AV_PKT_FLAG_DISCARD) === 0) {
+      pts.push(shown === AV_NOPTS_VALUE ? Number.NaN : Number(shown))
+      duration.push(length)
+      key.push((flags & AV_PKT_FLAG_KEY) === 0 ? 0 : 1)
+    }
+    packet.unref()
+  }
+  return { packets: { pts, duration, key }, lasted: last > first ? last - first : 0 }
+}
+
+/** Clockwise degrees, from the display matrix. */
+function rotationOf(stream: Stream): number {
+  const matrix = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX)
+  if (matrix === null || matrix.length < 36) return 0
+  return (Math.atan2(matrix.readInt32LE(4), matrix.readInt32LE(0)) * 180) / Math.PI
+}

@@ -1,0 +1,199 @@
+import {
+  AV_NOPTS_VALUE,
+  AVERROR_EAGAIN,
+  AVERROR_EOF,
+  AVSEEK_FLAG_BACKWARD,
+  FF_THREAD_FRAME,
+} from 'node-av/constants'
+import { Codec, CodecContext, type FormatContext, Frame, Packet, type Stream } from 'node-av/lib'
+import { deinterlaceFilter, fitFilter, outputSize } from '../filters.js'
+import { FrameIndex, keyframeBefore } from '../frame-index.js'
+import type { VideoInfo } from '../reader.js'
+import { closeVideo, openVideo } from './demux.js'
+import { Failed } from './failed.js'
+import { FilterChain } from './graph.js'
+import type { Task } from './protocol.js'
+
+/** Decoding on is cheaper than seeking over so few frames. */
+const NEAR = 4
+/** Earlier keyframes tried after a seek that lands late, before decoding from the start. */
+const SEEK_TRIES = 3
+
+/** Decodes the frames of a task one after another; each frame's pixels are valid until the next is asked for. */
+export function* decodeFrames(
+  task: Extract<Task, { kind: 'frames' }>,
+): Generator<{ index: number; pixels: Uint8Array }> {
+  const { video } = task
+  const decoder = new Decoder(video, task.threads)
+  const fit = new FilterChain(fitFilter(video, task.geometry), video.timeBase)
+  const { width, height } = outputSize(video, task.geometry)
+  const fitted = new Frame()
+  fitted.alloc()
+  try {
+    for (const index of task.indices) {
+      const frame = decoder.frameAt(index)
+      if (frame === undefined) continue
+      fit.send(frame)
+      if (!fit.receive(fitted)) throw new Failed('decode', 'the filters keep a frame')
+      const pixels = fitted.toBuffer()
+      if (pixels.length !== width * height * 3)
+        throw new Failed('decode', `a frame has ${pixels.length} bytes`)
+      yield { index, pixels }
+      fitted.unref()
+    }
+  } finally {
+    fitted.free()
+    fit.free()
+    decoder.close()
+  }
+}
+
+/** A decoder that goes to any frame: on from where it is, or by the last keyframe before, whichever is nearer. */
+class Decoder {
+  readonly #video: VideoInfo
+  readonly #index: FrameIndex
+  #format: FormatContext
+  #stream: Stream
+  readonly #context = new CodecContext()
+  readonly #packet = new Packet()
+  readonly #frame = new Frame()
+  readonly #deinterlace: FilterChain | undefined
+  readonly #whole = new Frame()
+  /** Index of the frame in hand; what comes next is later. */
+  #at = -1
+  #counted = -1
+
+  constructor(video: VideoInfo, threads: number) {
+    this.#video = video
+    this.#index = new FrameIndex(video)
+    const { format, stream } = openVideo(video.path)
+    this.#format = format
+    this.#stream = stream
+    const codec = Codec.findDecoder(stream.codecpar.codecId)
+    if (codec === null) throw new Failed('unsupported', `no decoder for ${video.codec}`)
+    this.#context.allocContext3(codec)
+    this.#context.parametersToContext(stream.codecpar)
+    this.#context.pktTimebase = stream.timeBase
+    this.#context.threadCount = threads
+    this.#context.threadType = FF_THREAD_FRAME
+    if (this.#context.open2Sync(codec, null) < 0)
+      throw new Failed('unsupported', `the decoder for ${video.codec} does not open`)
+    this.#packet.alloc()
+    this.#frame.alloc()
+    this.#whole.alloc()
+    if (video.interlaced) this.#deinterlace = new FilterChain(deinterlaceFilter(video), stream.timeBase)
+  }
+
+  /** The frame, or undefined where the decoder gives none for it. */
+  frameAt(wanted: number): Frame | undefined {
+    if (wanted === this.#at) return this.#current()
+    if (wanted < this.#at) return undefined
+    const key = keyframeBefore(this.#video, wanted)
+    if (this.#video.timing === 'timestamps' && key > this.#at + NEAR) this.#seek(wanted)
+    return this.#goOn(wanted)
+  }
+
+  close(): void {
+    this.#deinterlace?.free()
+    this.#whole.free()
+    this.#frame.free()
+    this.#packet.free()
+    this.#context.freeContext()
+    closeVideo(this.#format)
+  }
+
+  #current(): Frame {
+    return this.#deinterlace === undefined ? this.#frame : this.#whole
+  }
+
+  /** Decodes on until the frame is in hand; undefined where it never comes. */
+  #goOn(wanted: number): Frame | undefined {
+    while (this.#at < wanted) {
+      const index = this.#next()
+      if (index === undefined) return undefined
+      this.#at = index
+    }
+    return this.#at === wanted ? this.#current() : undefined
+  }
+
+  /** Goes to a place before the frame. Containers without an index may land late: then earlier keyframes are tried. */
+  #seek(wanted: number): void {
+    const before = this.#at
+    let key = keyframeBefore(this.#video, wanted)
+    for (let tries = 0; tries < SEEK_TRIES && key > before; tries++) {
+      const target = BigInt(this.#video.timestamps[key] as number)
+      const sought = this.#format.seekFrameSync(this.#stream.index, target, AVSEEK_FLAG_BACKWARD) >= 0
+      this.#restart()
+      const landed = sought ? this.#next() : undefined
+      if (landed !== undefined && landed <= wanted) {
+        this.#at = landed
+        return
+      }
+      key = key > 0 ? keyframeBefore(this.#video, key - 1) : -1
+    }
+    this.#format.closeInputSync()
+    const { format, stream } = openVideo(this.#video.path)
+    this.#format = format
+    this.#stream = stream
+    this.#restart()
+  }
+
+  #restart(): void {
+    this.#context.flushBuffers()
+    this.#deinterlace?.free()
+    this.#at = -1
+  }
+
+  /** Index of the next frame in display order; undefined at the end. */
+  #next(): number | undefined {
+    for (;;) {
+      const frame = this.#deinterlace === undefined ? this.#decoded() : this.#deinterlaced(this.#deinterlace)
+      if (frame === undefined) return undefined
+      if (this.#video.timing === 'counted') return ++this.#counted
+      const { bestEffortTimestamp: best, pts } = frame
+      const shown = best === AV_NOPTS_VALUE ? pts : best
+      const index = shown === AV_NOPTS_VALUE ? undefined : this.#index.at(Number(shown))
+      if (index !== undefined) return index
+    }
+  }
+
+  #deinterlaced(chain: FilterChain): Frame | undefined {
+    this.#whole.unref()
+    while (!chain.receive(this.#whole)) {
+      const frame = this.#decoded()
+      if (frame === undefined) {
+        chain.send(null)
+        return chain.receive(this.#whole) ? this.#whole : undefined
+      }
+      if (frame.pts === AV_NOPTS_VALUE) frame.pts = frame.bestEffortTimestamp
+      chain.send(frame)
+    }
+    this.#whole.bestEffortTimestamp = this.#whole.pts
+    return this.#whole
+  }
+
+  #decoded(): Frame | undefined {
+    this.#frame.unref()
+    for (;;) {
+      const code = this.#context.receiveFrameSync(this.#frame)
+      if (code >= 0) return this.#frame
+      if (code === AVERROR_EOF) return undefined
+      if (code === AVERROR_EAGAIN) this.#feed()
+      // Anything else is one damaged frame: those after it may be good.
+    }
+  }
+
+  #feed(): void {
+    for (;;) {
+      const code = this.#format.readFrameSync(this.#packet)
+      if (code < 0) {
+        this.#context.sendPacketSync(null)
+        return
+      }
+      const ours = this.#packet.streamIndex === this.#stream.index
+      if (ours) this.#context.sendPacketSync(this.#packet)
+      this.#packet.unref()
+      if (ours) return
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import type { Demuxed } from '../demuxed.js'
+import type { Geometry, VideoInfo } from '../reader.js'
+
+/** What a reader asks its decoder process, one thing at a time, over the IPC channel. */
+export type Task =
+  | { readonly kind: 'probe'; readonly path: string }
+  | {
+      readonly kind: 'frames'
+      readonly video: VideoInfo
+      readonly indices: readonly number[]
+      readonly geometry: Geometry
+      readonly threads: number
+    }
+
+/** What comes back over the byte pipe: three little-endian uint32 (kind, value, length), then `length` bytes. */
+export const HEADER_BYTES = 12
+export const Kind = {
+  /** JSON: the demuxed file without its packets. */
+  demuxed: 1,
+  /** Float64: pts, duration and key, one column after another. */
+  packets: 2,
+  /** Pixels of one frame; the value is its index. */
+  frame: 3,
+  /** JSON: why it failed. */
+  failed: 4,
+  end: 5,
+} as const
+
+export type DemuxedHead = Omit<Demuxed, 'packets'>
+
+export interface Failure {
+  /** `open`: the file is no video; `stream`: it has none; `decode`: the data is bad; `unsupported`: no decoder. */
+  readonly stage: 'open' | 'stream' | 'decode' | 'unsupported'
+  readonly detail: string
+}
