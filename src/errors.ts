@@ -6,6 +6,7 @@ const CATALOGUE = {
   INPUT_NOT_FOUND: 'Check the path; the file may have been moved since it was listed.',
   INPUT_NOT_A_FILE: 'A folder is searched only when it is named as an input itself.',
   INPUT_PERMISSION: 'Give the user that runs stanflow permission to read it.',
+  INPUT_READ: 'The disk or network share failed while it was read; check it, then run again.',
   INPUT_EMPTY: 'The file has no bytes; the copy or recording that made it may have failed.',
   INPUT_CHANGED: 'The file changed while it was read; run again once it is complete.',
   INPUT_LIST_INVALID: 'A .txt list has one path a line; a .jsonl list has one {"path": "…"} a line.',

@@ -47,8 +47,8 @@ export interface ResultStore {
   write(video: Video, results: readonly LabelledEmbedding[]): Promise<void>
   /** The video has exactly `clips` clips, all written. */
   finish(video: Video, clips: number): Promise<void>
-  /** The video, or its rest, failed; it is kept for the next run. */
-  fail(video: Pick<Video, 'source' | 'path'>, error: StanflowError): Promise<void>
+  /** The video, or its rest, failed; it is kept for the next run. Answers with what is kept. */
+  fail(video: Pick<Video, 'source' | 'path'> & Partial<Video>, error: StanflowError): Promise<DeadLetter>
   checkpoint(): Promise<void>
   /** Checkpoints, writes the dead letters, lets go of the lock. */
   close(): Promise<void>

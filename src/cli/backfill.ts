@@ -1,0 +1,49 @@
+import type { Command } from 'commander'
+import { type Plan, planJson, planLine, planSummary } from './dry-run.js'
+import { backfillOptions } from './job.js'
+import { runBackfill } from './run-backfill.js'
+import { addSettings, readSettings, SETTINGS_HELP } from './settings.js'
+import { summaryJson, summaryText } from './summary.js'
+
+const EXAMPLES = `
+Examples:
+  stanflow backfill videos/ --to out
+  stanflow backfill "archive/**/*.mp4" more.txt --to out --labels labels.txt --report out/report.html
+  stanflow backfill match.mkv --to out --sample window --window 4s --stride 2s --labels "a goal, a foul" --top 2
+  stanflow backfill videos/ --to out --json 2>/dev/null | jq .failed
+
+Running the same command again does only what is missing or changed. Ctrl-C finishes what is in flight and stores it.
+`
+
+export function addBackfillCommand(program: Command): void {
+  addSettings(program.command('backfill'))
+    .description('turn videos into labelled clip embeddings')
+    .argument(
+      '<inputs...>',
+      'videos, folders, globs, .txt lists (a path a line), .jsonl lists ({"path": …} a line)',
+    )
+    .addHelpText('after', SETTINGS_HELP)
+    .addHelpText('after', EXAMPLES)
+    .action((inputs: string[], _options, command: Command) => run(inputs, command))
+}
+
+async function run(inputs: readonly string[], command: Command): Promise<void> {
+  const settings = await readSettings(command)
+  const { json, strict, report, dryRun } = settings.config
+  const options = await backfillOptions(inputs, settings)
+  const plans: object[] = []
+  const onPlan = (plan: Plan): void => {
+    if (json) plans.push(planJson(plan))
+    else process.stdout.write(`${planLine(plan)}\n`)
+  }
+  const summary = await runBackfill(options, { json, onPlan })
+  const page = dryRun ? undefined : report
+  if (page !== undefined) {
+    const { writeReport } = await import('../../pipelines/report.js')
+    await writeReport(options.to, page)
+  }
+  const more = { ...(dryRun && { plans }), ...(page !== undefined && { report: page }) }
+  const text = dryRun ? planSummary(summary) : summaryText(summary, page)
+  process.stdout.write(`${json ? summaryJson(summary, more) : text}\n`)
+  if (strict && summary.failed > 0) process.exitCode = 1
+}

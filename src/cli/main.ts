@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { VERSION } from '../version.js'
+import { addBackfillCommand } from './backfill.js'
+import { addConfigCommand } from './config.js'
+import { addDemoCommand } from './demo.js'
+import { fail } from './fail.js'
+import { addReportCommand } from './report.js'
+
+const EXAMPLES = `
+Examples:
+  stanflow demo
+  stanflow backfill videos/ --to out --labels "a cat, a dog" --report out/report.html
+  stanflow backfill "archive/**/*.mp4" --to out --sample window --window 4s --stride 2s
+  stanflow config print
+
+Exit status: 0 done, 1 failed, 2 wrong usage or configuration. STANFLOW_DEBUG=1 shows stacks.
+`
+
+function build(): Command {
+  const program = new Command('stanflow')
+    .description('Turns video into searchable meaning: labelled clip embeddings by CLIP with STAN.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText('after', EXAMPLES)
+    .configureOutput({ outputError: () => {} })
+    .exitOverride()
+  addBackfillCommand(program)
+  addReportCommand(program)
+  addConfigCommand(program)
+  addDemoCommand(program)
+  return program
+}
+
+/** A reader that went away, as in `| head`, is no failure; what is being done goes on without it. */
+function toleratePipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
+}
+
+/** Asked before anything is parsed, because parsing itself may fail. */
+function wantsJson(): boolean {
+  return process.argv.includes('--json') || /^(true|1|yes|on)$/i.test(process.env.STANFLOW_JSON ?? '')
+}
+
+toleratePipes()
+process.once('uncaughtException', (error) => process.exit(fail(error, { json: wantsJson() })))
+try {
+  await build().parseAsync()
+} catch (error) {
+  const shown = error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')
+  if (!shown) process.exitCode = fail(error, { json: wantsJson() })
+  else if (error.exitCode !== 0) process.exitCode = 2
+}

@@ -1,0 +1,32 @@
+import type { BackfillHooks, BackfillOptions, BackfillSummary } from '../../pipelines/backfill.js'
+import { JsonReporter } from './events.js'
+import { progressReporter } from './progress.js'
+import { drainOnSignals } from './signals.js'
+
+export interface Told {
+  readonly json: boolean
+  /** Whether to say which model, engine and reader work. Default true. */
+  readonly opening?: boolean
+  readonly onPlan?: NonNullable<BackfillHooks['onPlan']>
+}
+
+/** Runs a backfill with its progress on stderr; the first SIGINT or SIGTERM ends it in order. */
+export async function runBackfill(options: BackfillOptions, told: Told): Promise<BackfillSummary> {
+  const { json, opening = true, onPlan } = told
+  const reporter = json ? new JsonReporter(process.stderr) : progressReporter(process.stderr)
+  const drain = drainOnSignals(() => reporter.stopping())
+  try {
+    // Loaded late: --help and --version need no model runtime.
+    const { backfill } = await import('../../pipelines/backfill.js')
+    return await backfill(options, {
+      signal: drain.signal,
+      ...(opening && { onStart: (about) => reporter.started(about) }),
+      onDeadLetter: (letter) => reporter.failed?.(letter),
+      ...(!options.dryRun && { onProgress: (progress) => reporter.progress(progress) }),
+      ...(onPlan !== undefined && { onPlan }),
+    })
+  } finally {
+    reporter.end()
+    drain.release()
+  }
+}

@@ -1,0 +1,48 @@
+import { type Command, Option } from 'commander'
+import { type Resolved, resolveConfig } from '../config/resolve.js'
+import { CONFIG_KEYS, type ConfigKey, DEFAULTS, type KeyInfo, showValue } from '../config/schema.js'
+
+/** Gives a command the flags of these configuration keys (all of them by default), and `--config`. */
+export function addSettings(command: Command, keys?: readonly ConfigKey[]): Command {
+  for (const key of CONFIG_KEYS) {
+    if (keys !== undefined && !keys.includes(key.key)) continue
+    for (const option of optionsOf(key)) command.addOption(option)
+  }
+  return command
+    .addOption(
+      new Option('--config <file>', 'read settings from this file instead of ./stanflow.yaml').helpGroup(
+        'Run:',
+      ),
+    )
+    .addHelpOption(new Option('-h, --help', 'show this help').helpGroup('Run:'))
+}
+
+/** What flags, environment and `stanflow.yaml` say together. @throws StanflowError USAGE_INVALID, CONFIG_INVALID */
+export function readSettings(command: Command): Promise<Resolved> {
+  const { config: file, ...flags } = command.opts()
+  return resolveConfig({
+    flags,
+    env: process.env,
+    cwd: process.cwd(),
+    ...(typeof file === 'string' && { file }),
+  })
+}
+
+function optionsOf(key: KeyInfo): readonly Option[] {
+  const value = key.placeholder === undefined ? '' : ` <${key.placeholder}>`
+  const option = new Option(`${key.flag}${value}`, describe(key)).helpGroup(`${key.group}:`)
+  if (key.repeatable) option.argParser((next: string, before: readonly string[] = []) => [...before, next])
+  if (key.placeholder !== undefined) return [option]
+  // A switch that the environment or the file turned on can be turned off.
+  return [option, new Option(`--no-${key.name}`).hideHelp()]
+}
+
+function describe(key: KeyInfo): string {
+  if (key.placeholder === undefined) return key.about
+  const standard = DEFAULTS[key.key] === undefined ? key.unset : showValue(key, DEFAULTS)
+  return standard === undefined ? key.about : `${key.about} (default: ${standard})`
+}
+
+export const SETTINGS_HELP = `
+Every option can also be set in ./stanflow.yaml ("batch: 16") and in the environment (STANFLOW_BATCH=16); flags
+win over the environment, which wins over the file. A switch is turned off with --no-…, such as --no-strict.`

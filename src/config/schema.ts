@@ -1,0 +1,159 @@
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { choice, count, duration, type Kind, onOff, templates, text, wordsOrFile } from './kinds.js'
+import { isLabelFile } from './label-file.js'
+
+export type Group = 'Model' | 'Clips' | 'Labels' | 'Results' | 'Run'
+
+interface About {
+  readonly group: Group
+  readonly about: string
+  /** What it means that no value is given. */
+  readonly unset?: string
+  /** Reads a path in a configuration file as relative to that file's folder. */
+  readonly relocate?: (value: string, folder: string) => string
+}
+
+type Info = About & Omit<Kind<z.ZodType>, 'schema' | 'show'> & { readonly show: (value: unknown) => string }
+
+const registry = z.registry<Info>()
+
+function key<S extends z.ZodType>(kind: Kind<S>, standard: z.output<S>, about: About) {
+  const schema = z._default(kind.schema, standard as never)
+  registry.add(schema, info(kind, about))
+  return schema
+}
+
+function optional<S extends z.ZodType>(kind: Kind<S>, about: About) {
+  const schema = z.exactOptional(kind.schema)
+  registry.add(schema, info(kind, about))
+  return schema
+}
+
+function info<S extends z.ZodType>({ schema, show, ...kind }: Kind<S>, about: About): Info {
+  return { ...kind, ...about, show: (value) => show(schema.parse(value)) }
+}
+
+/** Models that are no folder: `default`, and `random:<ViT name>` for benchmarks. */
+const EMBEDDED = /^(default$|random:)/
+
+const inFolder = (value: string, folder: string): string => resolve(folder, value)
+
+/**
+ * Everything a backfill can be told, once: flags, environment names, `stanflow.yaml` keys, help and checks are all
+ * read off this object.
+ */
+export const configSchema = z.object({
+  model: key(text('folder', 'a folder, or "default"'), 'default', {
+    group: 'Model',
+    about: 'CLIP folder in the Hugging Face layout, or "default" for the embedded model',
+    relocate: (value, folder) => (EMBEDDED.test(value) ? value : resolve(folder, value)),
+  }),
+  branch: optional(text('file', 'a .safetensors file'), {
+    group: 'Model',
+    about: 'weights of the temporal branch',
+    unset: "branch.safetensors in the model's folder, if any",
+    relocate: inFolder,
+  }),
+  structure: key(choice('auto', 'mean', 'stan-self'), 'auto', {
+    group: 'Model',
+    about: 'how frames become one embedding; auto: stan-self where there are weights for it, else mean',
+  }),
+  precision: key(choice('fp32'), 'fp32', { group: 'Model', about: 'what the model computes in' }),
+
+  sample: key(choice('uniform', 'window'), 'uniform', {
+    group: 'Clips',
+    about: 'uniform: one clip over the whole video; window: a clip every --stride',
+  }),
+  frames: key(count(1, 64), 12, { group: 'Clips', about: 'frames in a clip, 1 to 64' }),
+  window: key(duration(86_400), 4, { group: 'Clips', about: 'length of a window' }),
+  stride: optional(duration(86_400), {
+    group: 'Clips',
+    about: 'from the start of one window to the next',
+    unset: 'same as --window',
+  }),
+
+  labels: optional(wordsOrFile(), {
+    group: 'Labels',
+    about: 'what to look for: a .txt, .jsonl or .yaml file, or "cat, dog, a car that turns"',
+    unset: 'no labels, embeddings only',
+    relocate: (value, folder) => (isLabelFile(value) ? resolve(folder, value) : value),
+  }),
+  // CLIP's way to recognise: a sentence around a noun; `{}` alone serves labels that are sentences themselves.
+  prompts: key(templates(), ['a video of {}.', '{}'], {
+    group: 'Labels',
+    about: 'sentence around each label, with {} in its place; repeat it to average several',
+  }),
+  top: key(count(1, 1000), 5, { group: 'Labels', about: 'labels to keep for each clip' }),
+
+  to: optional(text('folder', 'a folder'), {
+    group: 'Results',
+    about: 'where results go, required; made if missing, gone on with if not',
+    relocate: inFolder,
+  }),
+  format: key(choice('parquet', 'jsonl', 'npy'), 'parquet', {
+    group: 'Results',
+    about: 'what files results are',
+  }),
+  root: key(text('folder', 'a folder'), '.', {
+    group: 'Results',
+    about: 'videos are named relative to this folder',
+    relocate: inFolder,
+  }),
+  report: optional(text('file', 'an .html file'), {
+    group: 'Results',
+    about: 'write a page with pictures, labels and failures',
+    unset: 'no report',
+    relocate: inFolder,
+  }),
+
+  batch: key(count(1, 256), 8, { group: 'Run', about: 'clips in one run of the model' }),
+  concurrency: key(count(1, 64), Math.min(availableParallelism(), 8), {
+    group: 'Run',
+    about: 'videos decoded at once',
+  }),
+  reader: key(choice('auto', 'ffmpeg', 'node-av'), 'auto', {
+    group: 'Run',
+    about: 'what decodes; auto: ffmpeg where it is installed',
+  }),
+  checkpoint: key(duration(3600), 30, { group: 'Run', about: 'work that a crash may cost at most' }),
+  strict: key(onOff(), false, { group: 'Run', about: 'exit with 1 when any video failed' }),
+  json: key(onOff(), false, {
+    group: 'Run',
+    about: 'one JSON document on stdout, events as JSON lines on stderr',
+  }),
+  dryRun: key(onOff(), false, { group: 'Run', about: 'list what would be done, decode nothing' }),
+})
+
+/** Every setting, decided; times are seconds. */
+export type Config = Readonly<z.output<typeof configSchema>>
+export type ConfigKey = keyof Config
+
+/** One key under all its names. */
+export interface KeyInfo extends Info {
+  readonly key: ConfigKey
+  /** In `stanflow.yaml`: `dry-run`. */
+  readonly name: string
+  /** `--dry-run` */
+  readonly flag: string
+  /** `STANFLOW_DRY_RUN` */
+  readonly env: string
+}
+
+export const CONFIG_KEYS: readonly KeyInfo[] = Object.entries(configSchema.shape).map(([key, schema]) => {
+  const about = registry.get(schema)
+  if (about === undefined) throw new TypeError(`The key ${key} is not described.`)
+  const name = key.replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)
+  const env = `STANFLOW_${name.replaceAll('-', '_').toUpperCase()}`
+  return { ...about, key: key as ConfigKey, name, flag: `--${name}`, env }
+})
+
+/** Every key that has a default, at its default. */
+export const DEFAULTS: Config = configSchema.parse({})
+
+/** A value as people read it; what it means where there is none. */
+export function showValue({ key, unset, show }: KeyInfo, config: Partial<Config>): string {
+  const value = config[key]
+  return value === undefined ? `(${unset ?? 'not set'})` : show(value)
+}

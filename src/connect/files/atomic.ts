@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { outputError, systemCode } from './fs-errors.js'
+
+/** Temporary files: hidden, so that no reader's `*.parquet` meets one, and told by name when a crash leaves one. */
+const TEMPORARY = /^\.tmp-[0-9a-f]{12}-/
+
+export function isTemporary(name: string): boolean {
+  return TEMPORARY.test(name)
+}
+
+/**
+ * Writes a whole file or none: a temporary name in the same folder, fsync, rename, fsync of the folder. Makes the
+ * folder where it is missing, replaces a file of that name.
+ * @throws StanflowError OUTPUT_FULL, OUTPUT_PERMISSION, OUTPUT_WRITE; no temporary file is left then
+ */
+export async function writeWhole(path: string, bytes: Uint8Array | string): Promise<void> {
+  const folder = dirname(path)
+  const temporary = join(folder, `.tmp-${randomBytes(6).toString('hex')}-${basename(path)}`)
+  try {
+    await mkdir(folder, { recursive: true })
+    const file = await open(temporary, 'wx')
+    try {
+      await file.writeFile(bytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw outputError(path, error)
+  }
+  await syncFolder(folder)
+}
+
+/** Makes a rename durable. Some file systems refuse fsync on a folder; there the rename is as durable as they are. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined)
+  if (handle === undefined) return
+  try {
+    await handle.sync()
+  } catch (error) {
+    if (!['EINVAL', 'EPERM', 'EBADF', 'ENOTSUP'].includes(systemCode(error) ?? '')) {
+      throw outputError(folder, error)
+    }
+  } finally {
+    await handle.close()
+  }
+}

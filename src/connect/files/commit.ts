@@ -1,0 +1,49 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Batch } from './batch.js'
+import { labelRows } from './formats/codec.js'
+import { manifestFile } from './layout.js'
+import { type Manifest, type PartFile, writeManifest } from './manifest.js'
+import { removeFiles } from './part-files.js'
+import type { FileStoreParts } from './store-parts.js'
+import { removeFromPart } from './supersede.js'
+
+/**
+ * Makes a batch durable: its data files, then the manifest that makes them count, then what follows from it: rows of
+ * an older version of a video leave their parts, dead letters of finished videos go. After an error before the
+ * manifest no file of the part is left.
+ */
+export async function commitBatch(store: FileStoreParts, batch: Batch): Promise<void> {
+  if (batch.isEmpty && !store.letters.changed) return
+  await store.lock.assertHeld()
+  if (!batch.isEmpty) await commitPart(store, batch)
+  await store.letters.save()
+}
+
+async function commitPart(store: FileStoreParts, batch: Batch): Promise<void> {
+  const { writer, recipe, format, index, letters } = store
+  const { rows, videos } = batch
+  const { modelDigest, dim, sampling, labelSetDigest } = recipe
+  const part = store.partNames.next()
+  const files: PartFile[] = []
+  const manifest: Manifest = {
+    ...{ part, stanflow: store.version, modelDigest, dim, sampling },
+    ...{ rows: rows.length, files, videos: [...videos] },
+  }
+  try {
+    await writer.embeddings(part, rows, format, files)
+    if (labelSetDigest !== undefined) {
+      const labelled = rows.flatMap((row) => labelRows(row, row.labels, labelSetDigest))
+      await writer.labels(part, labelled, format, files)
+    }
+    await writeManifest(writer.dir, writer.place, manifest)
+  } catch (error) {
+    await rm(join(writer.dir, manifestFile(writer.place, part)), { force: true })
+    await removeFiles(writer.dir, files)
+    throw error
+  }
+  for (const stale of index.add(manifest)) await removeFromPart(writer, stale)
+  for (const video of videos) {
+    if (video.done) letters.settle(video.source)
+  }
+}

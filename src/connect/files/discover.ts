@@ -1,0 +1,131 @@
+import { stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { glob, isDynamicPattern } from 'tinyglobby'
+import type { Video } from '../../domain.js'
+import { asStanflowError, StanflowError } from '../../errors.js'
+import { hasVideoExtension } from './discover/extensions.js'
+import { type BadInput, inspect, type Known, look, sourceOf } from './discover/inspect.js'
+import { isList, readList } from './discover/list.js'
+import { identity, Seen } from './discover/seen.js'
+import { type Search, walk } from './discover/walk.js'
+
+export type { BadInput } from './discover/inspect.js'
+
+export interface DiscoverOptions {
+  /** Sources are named relative to this folder. */
+  readonly root: string
+  /** Aborting ends the search after the item at hand. */
+  readonly signal?: AbortSignal
+  /** A folder that is not searched: the output folder. */
+  readonly skip?: string
+  /** Spares reading files that are stored and look unchanged. */
+  readonly known?: Known
+}
+
+/**
+ * Finds videos, lazily: files, folders (searched through), globs, `.txt` and `.jsonl` lists (their paths are relative
+ * to the list's folder). What is named but cannot be a video comes as an item with an error, and the search goes on.
+ * A file comes once, however often it is named. A glob that ends in `*` takes files called like videos only.
+ *
+ * @example for await (const item of discover(['videos', 'more/*.mkv'], { root: '.' })) …
+ */
+export async function* discover(
+  inputs: readonly string[],
+  options: DiscoverOptions,
+): AsyncGenerator<Video | BadInput> {
+  const search: Search = {
+    root: resolve(options.root),
+    signal: options.signal ?? new AbortController().signal,
+    known: options.known ?? (() => undefined),
+    seen: new Seen(),
+    skip: options.skip === undefined ? undefined : await folderIdentity(options.skip),
+    met: { count: 0 },
+  }
+  for (const input of inputs) {
+    if (search.signal.aborted) return
+    yield* fromInput(input, search)
+  }
+}
+
+async function* fromInput(input: string, search: Search): AsyncGenerator<Video | BadInput> {
+  const path = resolve(input)
+  const kind = await kindOf(input, path)
+  if (kind instanceof StanflowError) yield bad(path, search, kind)
+  else if (kind === 'glob') yield* atLeastOne(fromGlob(input, search), input, search)
+  else if (kind === 'list') yield* atLeastOne(fromList(path, search), input, search)
+  else if (kind === 'folder') yield* atLeastOne(walk(path, search), input, search)
+  else yield* fromFile(path, search)
+}
+
+async function* fromFile(path: string, search: Search): AsyncGenerator<Video | BadInput> {
+  search.met.count += 1
+  if (await search.seen.addFile(path)) yield await inspect(path, search.root, search.known)
+}
+
+/** A name that exists is that file, even when it looks like a glob. */
+async function kindOf(
+  input: string,
+  path: string,
+): Promise<'file' | 'folder' | 'list' | 'glob' | StanflowError> {
+  try {
+    const facts = await look(path)
+    if (facts.isDirectory()) return 'folder'
+    return facts.isFile() && isList(path) ? 'list' : 'file'
+  } catch (error) {
+    const missing = asStanflowError(error)
+    return missing.code === 'INPUT_NOT_FOUND' && isDynamicPattern(input) ? 'glob' : missing
+  }
+}
+
+async function* fromGlob(pattern: string, search: Search): AsyncGenerator<Video | BadInput> {
+  const paths = await glob(pattern, { absolute: true, expandDirectories: false, signal: search.signal })
+  const anyName = pattern.endsWith('*')
+  for (const path of paths.sort()) {
+    if (search.signal.aborted) return
+    if (anyName && !hasVideoExtension(path)) continue
+    yield* fromFile(path, search)
+  }
+}
+
+async function* fromList(list: string, search: Search): AsyncGenerator<Video | BadInput> {
+  try {
+    for await (const item of readList(list)) {
+      if (search.signal.aborted) return
+      if ('error' in item) {
+        yield { ...bad(list, search, item.error), source: `${sourceOf(list, search.root)}:${item.line}` }
+        continue
+      }
+      const path = resolve(dirname(list), item.path)
+      const isFolder = await stat(path).then(
+        (facts) => facts.isDirectory(),
+        () => false,
+      )
+      if (isFolder) yield* atLeastOne(walk(path, search), item.path, search)
+      else yield* fromFile(path, search)
+    }
+  } catch (error) {
+    yield bad(list, search, asStanflowError(error))
+  }
+}
+
+/** An input that leads to no video is told; one whose videos came by another input already is not. */
+async function* atLeastOne(
+  items: AsyncGenerator<Video | BadInput>,
+  input: string,
+  search: Search,
+): AsyncGenerator<Video | BadInput> {
+  const before = search.met.count
+  yield* items
+  if (search.met.count === before && !search.signal.aborted) {
+    yield bad(resolve(input), search, new StanflowError('INPUT_NONE', `No video was found by ${input}.`))
+  }
+}
+
+function bad(path: string, search: Search, error: StanflowError): BadInput {
+  search.met.count += 1
+  return { source: sourceOf(path, search.root), path, error }
+}
+
+async function folderIdentity(folder: string): Promise<string | undefined> {
+  return stat(folder).then(identity, () => undefined)
+}

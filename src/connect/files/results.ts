@@ -1,0 +1,131 @@
+import { join } from 'node:path'
+import type { Label, Moment, Sampling } from '../../domain.js'
+import type { DeadLetter, Recipe } from '../store.js'
+import { readDeadLetterFile } from './dead-letters.js'
+import { corrupt } from './fs-errors.js'
+import { manifestFile, type RecipePlace, recipePlace, samplingSlug } from './layout.js'
+import { listParts, listRecipes, type Manifest, readManifest, type VideoEntry } from './manifest.js'
+import { labelSets, readClips, readLabels } from './part-files.js'
+import { VideoIndex } from './video-index.js'
+
+/** Which of the results in a folder to read; what is left out does not narrow. */
+export interface ResultFilter {
+  /** Results of this model, sampling and label set; without it those of every recipe, one after the other. */
+  readonly recipe?: Pick<Recipe, 'modelDigest' | 'sampling' | 'labelSetDigest'>
+  /** With the clips' vectors. Default false. */
+  readonly vectors?: boolean
+}
+
+/** A stored clip. */
+export interface ClipResult extends Moment {
+  /** Best first; of the label set asked for, else of the one added last. */
+  readonly labels: readonly Label[]
+  /** `[dim]`; when asked for. */
+  readonly vector?: Float32Array
+}
+
+/** What is stored of one video under one recipe. */
+export interface VideoResults {
+  readonly source: string
+  readonly path: string
+  readonly bytes: number
+  readonly modelDigest: string
+  readonly sampling: Sampling
+  /** Whether all its clips are stored. */
+  readonly done: boolean
+  /** In order, from the video's first. */
+  readonly clips: readonly ClipResult[]
+}
+
+/**
+ * Reads the results in an output folder, video by video, in the order in which they were completed. Memory holds one
+ * part, and the clips of videos that go on in a later one. Takes no lock: a run that writes meanwhile may add videos
+ * that this reading does not show.
+ * @throws StanflowError OUTPUT_CORRUPT, OUTPUT_PERMISSION, OUTPUT_WRITE
+ */
+export async function* readResults(dir: string, filter: ResultFilter = {}): AsyncGenerator<VideoResults> {
+  const { recipe, vectors = false } = filter
+  const places = recipe === undefined ? await listRecipes(dir) : [recipePlace(recipe)]
+  for (const place of places) {
+    const { index, labelSet } = await survey(dir, place)
+    const options = { vectors, labelSet: recipe?.labelSetDigest ?? labelSet }
+    const begun = new Map<string, ClipResult[]>()
+    for (const part of await listParts(dir, place)) {
+      const manifest = await readManifest(dir, place, part)
+      if (recipe !== undefined && recipe.modelDigest !== manifest.modelDigest) {
+        throw corrupt(join(dir, manifestFile(place, part)), 'belongs to another model')
+      }
+      const valid = manifest.videos.filter((video) => index.isCurrent(manifest.part, video))
+      const clips = await clipsOf(dir, manifest, new Set(valid.map((video) => video.source)), options)
+      for (const video of valid) {
+        const sofar = [...(begun.get(video.source) ?? []), ...(clips.get(video.source) ?? [])]
+        begun.set(video.source, sofar)
+        if (index.get(video.source)?.lastPart !== part) continue
+        begun.delete(video.source)
+        yield result(manifest, video, sofar)
+      }
+    }
+  }
+}
+
+/** The failures in an output folder, oldest first. */
+export async function readDeadLetters(
+  dir: string,
+  recipe?: Pick<Recipe, 'modelDigest' | 'sampling'>,
+): Promise<DeadLetter[]> {
+  const letters = await readDeadLetterFile(dir)
+  if (recipe === undefined) return letters
+  const sample = samplingSlug(recipe.sampling)
+  return letters.filter((letter) => letter.model === recipe.modelDigest && letter.sample === sample)
+}
+
+async function survey(dir: string, place: RecipePlace) {
+  const index = new VideoIndex()
+  let labelSet: string | undefined
+  for (const part of await listParts(dir, place)) {
+    const manifest = await readManifest(dir, place, part)
+    index.add(manifest)
+    labelSet = labelSets(manifest).at(-1) ?? labelSet
+  }
+  return { index, labelSet }
+}
+
+async function clipsOf(
+  dir: string,
+  manifest: Manifest,
+  sources: ReadonlySet<string>,
+  options: { readonly vectors: boolean; readonly labelSet: string | undefined },
+): Promise<Map<string, ClipResult[]>> {
+  const { vectors, labelSet } = options
+  const keep = (row: { readonly source: string }) => sources.has(row.source)
+  const clips = await readClips(dir, manifest, { vectors, keep })
+  const rows = labelSet === undefined ? [] : ((await readLabels(dir, manifest, labelSet)) ?? [])
+  const labels = groupBy(rows, (row) => row.clipId)
+  const results = clips.map(
+    ({ modelDigest, ...clip }): ClipResult => ({
+      ...clip,
+      labels: (labels.get(clip.clipId) ?? []).map(bare),
+    }),
+  )
+  return groupBy(results, (clip) => clip.source)
+}
+
+function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    const group = groups.get(key(item))
+    if (group === undefined) groups.set(key(item), [item])
+    else group.push(item)
+  }
+  return groups
+}
+
+function bare({ label, score, similarity }: Label): Label {
+  return { label, score, similarity }
+}
+
+function result(manifest: Manifest, video: VideoEntry, clips: readonly ClipResult[]): VideoResults {
+  const { source, path, bytes, done } = video
+  const { modelDigest, sampling } = manifest
+  return { source, path, bytes, modelDigest, sampling, done, clips }
+}

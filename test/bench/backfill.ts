@@ -1,0 +1,158 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { from, lastValueFrom, mergeMap } from 'rxjs'
+import { planClips } from '../../operators/index.js'
+import { type BackfillOptions, backfill } from '../../pipelines/backfill.js'
+import { timelineOf } from '../../pipelines/streams.js'
+import type { Sampling } from '../../src/domain.js'
+import { loadOnnx } from '../../src/engine/onnx/engine.js'
+import { renderVideo } from '../../src/media/encode.js'
+import { openReader } from '../../src/media/open-reader.js'
+import { median, table, timed } from './table.js'
+
+// The whole backfill against its two parts alone, in turn within one run: node dist/test/bench/backfill.js --help
+
+const { values: flags } = parseArgs({
+  options: {
+    videos: { type: 'string', default: '24' },
+    seconds: { type: 'string', default: '10' },
+    rounds: { type: 'string', default: '3' },
+    model: { type: 'string', multiple: true, default: ['default', 'random:vit-b-32'] },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (flags.help) {
+  console.log(
+    'bench [--videos 24] [--seconds 10] [--rounds 3] [--model default] [--model random:vit-b-32 | FOLDER]…',
+  )
+  process.exit(0)
+}
+const count = Number(flags.videos)
+const rounds = Number(flags.rounds)
+const concurrency = availableParallelism()
+const BATCH = 8
+const SAMPLINGS: readonly (readonly [string, Sampling])[] = [
+  ['12 frames of the whole video', { kind: 'uniform', frames: 12 }],
+  ['12 frames every 2 s', { kind: 'window', frames: 12, length: 2, stride: 2 }],
+]
+
+const dir = await mkdtemp(join(tmpdir(), 'stanflow-bench-'))
+try {
+  const videos = join(dir, 'videos')
+  console.log(`rendering ${count} videos of ${flags.seconds} s, 640×360, 30 frames/s, h264`)
+  await renderAll(videos)
+  const rows = []
+  for (const model of flags.model) {
+    for (const [name, sampling] of SAMPLINGS) rows.push(await measure(model, name, sampling, videos))
+  }
+  console.log(`\n${cpus()[0]?.model ?? ''}, ${concurrency} cores, medians of ${rounds} rounds\n`)
+  console.log(table(rows))
+} finally {
+  await rm(dir, { recursive: true, force: true })
+}
+
+async function renderAll(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  for (let n = 0; n < count; n++) {
+    const filter = `testsrc2=size=640x360:rate=30:duration=${flags.seconds},hue=h=${(n * 360) / count}`
+    await renderVideo(join(folder, `${String(n).padStart(3, '0')}.mp4`), { filter, codec: 'h264' })
+  }
+}
+
+async function measure(model: string, samples: string, sampling: Sampling, folder: string) {
+  const options: BackfillOptions = {
+    inputs: [folder],
+    to: join(dir, 'out'),
+    root: dir,
+    model,
+    structure: 'auto',
+    precision: 'fp32',
+    sampling,
+    labels: [],
+    prompts: ['{}'],
+    top: 5,
+    batch: BATCH,
+    concurrency,
+    reader: 'auto',
+    format: 'parquet',
+    checkpointSeconds: 30,
+    dryRun: false,
+  }
+  const whole: number[] = []
+  const modelAlone: number[] = []
+  const decodeAlone: number[] = []
+  let clips = 0
+  for (let round = 0; round < rounds; round++) {
+    await rm(options.to, { recursive: true, force: true })
+    let begun = 0
+    const summary = await backfill(options, {
+      onStart: () => {
+        begun = performance.now()
+      },
+    })
+    // Loading the model is the same cost however many videos follow.
+    whole.push((performance.now() - begun) / 1000)
+    clips = summary.clips
+    decodeAlone.push(await decodeOnly(folder, sampling))
+    modelAlone.push(await modelOnly(model, sampling, clips))
+  }
+  const [all, decoding, encoding] = [median(whole), median(decodeAlone), median(modelAlone)]
+  const slower = Math.max(decoding, encoding)
+  const frames = clips * sampling.frames
+  return {
+    model,
+    sampling: samples,
+    clips,
+    'decode clips/s': clips / decoding,
+    'model clips/s': clips / encoding,
+    'whole clips/s': clips / all,
+    'whole frames/s': frames / all,
+    'slower part ÷ whole': `${((100 * slower) / all).toFixed(0)} %`,
+    'both in turn ÷ whole': `${((100 * (decoding + encoding)) / all).toFixed(0)} %`,
+  }
+}
+
+async function decodeOnly(folder: string, sampling: Sampling): Promise<number> {
+  const { reader } = await openReader('auto')
+  const size = 224
+  const pixels = Array.from({ length: concurrency * 2 }, () => new Uint8Array(size * size * 3))
+  let next = 0
+  const one = async (n: number): Promise<void> => {
+    const video = await reader.probe(join(folder, `${String(n).padStart(3, '0')}.mp4`))
+    const indices = [
+      ...new Set([...planClips(timelineOf(video), sampling)].flatMap(({ frameIndices }) => frameIndices)),
+    ]
+    const frames = reader.frames({
+      video,
+      indices: indices.sort((a, b) => a - b),
+      geometry: { kind: 'crop', size },
+      allocate: () => pixels[next++ % pixels.length] as Uint8Array,
+    })
+    for await (const _ of frames);
+  }
+  try {
+    await one(0)
+    return await timed(() =>
+      lastValueFrom(from(Array.from({ length: count }, (_, n) => n)).pipe(mergeMap(one, concurrency))),
+    )
+  } finally {
+    await reader.close()
+  }
+}
+
+async function modelOnly(model: string, sampling: Sampling, clips: number): Promise<number> {
+  const loaded = await loadOnnx({ model, structure: 'auto', frames: sampling.frames, precision: 'fp32' })
+  const pixels = new Uint8Array(loaded.info.size ** 2 * 3).map((_, i) => i % 251)
+  const clip = { frames: Array.from({ length: sampling.frames }, () => ({ pixels })) }
+  try {
+    await loaded.encodeVideo([clip])
+    return await timed(async () => {
+      for (let left = clips; left > 0; left -= BATCH)
+        await loaded.encodeVideo(new Array(Math.min(BATCH, left)).fill(clip))
+    })
+  } finally {
+    await loaded.close()
+  }
+}

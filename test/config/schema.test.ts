@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { stringify } from 'yaml'
+import { originName, resolveConfig } from '../../src/config/resolve.js'
+import { CONFIG_KEYS, type Config, type ConfigKey, DEFAULTS } from '../../src/config/schema.js'
+import { folderWith } from './folder.js'
+
+/** For every key: how a person writes it as text, how in YAML, and what it then is: not the default, where there is another value. */
+const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[ConfigKey] }> = {
+  model: { text: '/models/clip', yaml: '/models/clip', value: '/models/clip' },
+  branch: { text: '/b.safetensors', yaml: '/b.safetensors', value: '/b.safetensors' },
+  structure: { text: 'mean', yaml: 'mean', value: 'mean' },
+  precision: { text: 'fp32', yaml: 'fp32', value: 'fp32' },
+  sample: { text: 'window', yaml: 'window', value: 'window' },
+  frames: { text: '64', yaml: 64, value: 64 },
+  window: { text: '1m', yaml: '60s', value: 60 },
+  stride: { text: '500ms', yaml: 0.5, value: 0.5 },
+  labels: { text: 'cat, dog', yaml: 'cat, dog', value: 'cat, dog' },
+  prompts: { text: 'a photo of {}', yaml: ['a photo of {}'], value: ['a photo of {}'] },
+  top: { text: '3', yaml: 3, value: 3 },
+  to: { text: '/out', yaml: '/out', value: '/out' },
+  format: { text: 'npy', yaml: 'npy', value: 'npy' },
+  root: { text: '/videos', yaml: '/videos', value: '/videos' },
+  report: { text: '/r.html', yaml: '/r.html', value: '/r.html' },
+  batch: { text: '16', yaml: '16', value: 16 },
+  concurrency: { text: '9', yaml: 9, value: 9 },
+  reader: { text: 'node-av', yaml: 'node-av', value: 'node-av' },
+  checkpoint: { text: '1.5s', yaml: 1.5, value: 1.5 },
+  strict: { text: 'yes', yaml: true, value: true },
+  json: { text: '1', yaml: true, value: true },
+  dryRun: { text: 'true', yaml: 'true', value: true },
+}
+
+test('every key means the same as a flag, as an environment variable and in the file', async (t) => {
+  const yaml = Object.fromEntries(CONFIG_KEYS.map(({ key, name }) => [name, WRITTEN[key].yaml]))
+  const cwd = await folderWith(t, { 'stanflow.yaml': stringify(yaml) })
+  const elsewhere = await folderWith(t)
+  const expected = Object.fromEntries(CONFIG_KEYS.map(({ key }) => [key, WRITTEN[key].value]))
+
+  const texts = Object.fromEntries(CONFIG_KEYS.map(({ key }) => [key, WRITTEN[key].text]))
+  const byFlag = await resolveConfig({ flags: texts, env: {}, cwd: elsewhere })
+  assert.deepEqual(byFlag.config, expected)
+
+  const env = Object.fromEntries(CONFIG_KEYS.map((key) => [key.env, WRITTEN[key.key].text]))
+  const byEnv = await resolveConfig({ flags: {}, env, cwd: elsewhere })
+  assert.deepEqual(byEnv.config, expected)
+
+  const byFile = await resolveConfig({ flags: {}, env: {}, cwd })
+  assert.deepEqual(byFile.config, expected)
+
+  for (const [n, key] of CONFIG_KEYS.entries()) {
+    assert.equal(originName(byFlag.origins[key.key]), key.flag)
+    assert.equal(originName(byEnv.origins[key.key]), key.env)
+    assert.match(originName(byFile.origins[key.key]), /^stanflow\.yaml:\d+$/, `${n}`)
+  }
+})
+
+test('names follow from the key: flag, environment and file', () => {
+  const dryRun = CONFIG_KEYS.find(({ key }) => key === 'dryRun')
+  assert.deepEqual([dryRun?.name, dryRun?.flag, dryRun?.env], ['dry-run', '--dry-run', 'STANFLOW_DRY_RUN'])
+})
+
+test('defaults are safe to run with, and every key explains itself', () => {
+  assert.ok(DEFAULTS.concurrency >= 1 && DEFAULTS.concurrency <= 8)
+  assert.ok(DEFAULTS.prompts.every((prompt) => prompt.includes('{}')))
+  for (const { key, about, expects } of CONFIG_KEYS) {
+    assert.ok(about.length > 10 && expects.length > 3, key)
+  }
+})

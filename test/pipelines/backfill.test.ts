@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { type BackfillHooks, type BackfillOptions, backfill } from '../../pipelines/index.js'
+import { renderVideo } from '../../src/media/encode.js'
+import { query } from '../support/query.js'
+
+let dir: string
+let videos: string
+
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'stanflow-backfill-'))
+  videos = join(dir, 'videos')
+  await mkdir(videos)
+  for (const [n, colour] of ['red', 'green', 'blue'].entries()) {
+    const filter = `color=${colour}:size=160x120:rate=10:duration=${2 + n},noise=alls=20:allf=t`
+    await renderVideo(join(videos, `${colour}.mp4`), { filter, codec: 'h264' })
+  }
+})
+after(() => rm(dir, { recursive: true, force: true }))
+
+let outputs = 0
+function options(more: Partial<BackfillOptions> = {}): BackfillOptions {
+  return {
+    inputs: [videos],
+    to: join(dir, `out-${outputs++}`),
+    root: dir,
+    model: 'default',
+    structure: 'auto',
+    precision: 'fp32',
+    sampling: { kind: 'uniform', frames: 4 },
+    labels: ['red', 'green', 'blue'],
+    prompts: ['{}'],
+    top: 2,
+    batch: 2,
+    concurrency: 2,
+    reader: 'auto',
+    format: 'parquet',
+    checkpointSeconds: 30,
+    dryRun: false,
+    ...more,
+  }
+}
+
+const rows = (to: string, what = 'embeddings') =>
+  query<{ source: string; clip_id: string; clip_index: number; start: number; end: number }>(
+    `select * from read_parquet('${to}/${what}/**/*.parquet', hive_partitioning = true) order by source, clip_index`,
+  )
+
+describe('backfill', () => {
+  test('every video becomes one embedding and its best labels', async () => {
+    const given = options()
+    const summary = await backfill(given)
+    assert.equal(summary.done, 3)
+    assert.equal(summary.failed, 0)
+    assert.equal(summary.frames, 12)
+    assert.deepEqual(summary.notes.length, 1, 'random weights are said')
+    assert.deepEqual(
+      (await rows(given.to)).map(({ source }) => source),
+      ['videos/blue.mp4', 'videos/green.mp4', 'videos/red.mp4'],
+    )
+    const labels = await query<{ n: number; best: number }>(
+      `select count(*)::int n, max(rank)::int best from read_parquet('${given.to}/labels/**/*.parquet') group by clip_id`,
+    )
+    assert.deepEqual(labels, new Array(3).fill({ n: 2, best: 2 }))
+  })
+
+  test('a rerun does nothing; a changed video is done again, and its old result is gone', async () => {
+    const own = join(dir, 'changing')
+    await mkdir(own)
+    await copyFile(join(videos, 'red.mp4'), join(own, 'a.mp4'))
+    await copyFile(join(videos, 'blue.mp4'), join(own, 'b.mp4'))
+    const given = options({ inputs: [own] })
+    await backfill(given)
+    const first = await rows(given.to)
+    const again = await backfill(given)
+    assert.deepEqual([again.skipped, again.done, again.clips], [2, 0, 0])
+    await copyFile(join(videos, 'green.mp4'), join(own, 'a.mp4'))
+    const changed = await backfill(given)
+    assert.deepEqual([changed.skipped, changed.done], [1, 1])
+    const now = await rows(given.to)
+    assert.deepEqual(
+      now.map(({ source }) => source),
+      ['changing/a.mp4', 'changing/b.mp4'],
+    )
+    assert.notEqual(now[0]?.clip_id, first[0]?.clip_id)
+    assert.equal(now[1]?.clip_id, first[1]?.clip_id)
+  })
+
+  test('another sampling or structure is another result in the same folder', async () => {
+    const given = options()
+    await backfill(given)
+    const window = await backfill({ ...given, sampling: { kind: 'window', frames: 4, length: 1, stride: 1 } })
+    const mean = await backfill({ ...given, structure: 'mean' })
+    assert.deepEqual([window.done, mean.done], [3, 3])
+    const kinds = await query<{ model: string; sample: string; n: number }>(
+      `select model, sample, count(*)::int n from read_parquet('${given.to}/embeddings/**/*.parquet', hive_partitioning = true) group by all order by n`,
+    )
+    assert.deepEqual(
+      kinds.map(({ n }) => n),
+      [3, 3, 2 + 3 + 4],
+    )
+  })
+
+  test('new labels need no decoding: they come from the stored vectors', async () => {
+    const given = options()
+    await backfill(given)
+    const relabelled = await backfill({ ...given, labels: ['cat', 'dog'], top: 1 })
+    assert.deepEqual([relabelled.done, relabelled.skipped, relabelled.clips], [0, 3, 0])
+    const sets = await query<{ n: number }>(
+      `select count(*)::int n from read_parquet('${given.to}/labels/**/*.parquet', hive_partitioning = true) group by label_set order by n`,
+    )
+    assert.deepEqual(
+      sets.map(({ n }) => n),
+      [3, 6],
+    )
+  })
+
+  test('bad inputs become dead letters with a code and a hint; good ones are all done; a later run tries again', async () => {
+    const own = join(dir, 'mixed')
+    await mkdir(own)
+    await copyFile(join(videos, 'red.mp4'), join(own, 'good.mp4'))
+    await writeFile(join(own, 'empty.mp4'), '')
+    await writeFile(join(own, 'text.mp4'), 'this is no video\n'.repeat(100))
+    const whole = await readFile(join(videos, 'blue.mp4'))
+    await writeFile(join(own, 'cut.mp4'), whole.subarray(0, whole.length / 2))
+    await mkdir(join(own, 'folder.mp4'))
+    await writeFile(join(dir, 'list.txt'), 'videos/green.mp4\nvideos/vanished.mp4\n')
+    const given = options({ inputs: [own, join(dir, 'list.txt')] })
+    const summary = await backfill(given)
+    assert.equal(summary.done, 2)
+    const letters = (await readFile(join(given.to, 'dead-letter.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const codes = Object.fromEntries(letters.map(({ source, code }) => [source, code]))
+    assert.deepEqual(codes, {
+      'mixed/cut.mp4': 'MEDIA_TRUNCATED',
+      'mixed/empty.mp4': 'INPUT_EMPTY',
+      'mixed/folder.mp4': 'INPUT_NOT_A_FILE',
+      'mixed/text.mp4': 'MEDIA_NOT_VIDEO',
+      'videos/vanished.mp4': 'INPUT_NOT_FOUND',
+    })
+    assert.ok(letters.every(({ hint, message, attempts }) => hint && message && attempts === 1))
+    assert.equal(summary.deadLetters.length, letters.length)
+
+    await writeFile(join(own, 'empty.mp4'), whole)
+    const again = await backfill(given)
+    assert.deepEqual([again.done, again.skipped, again.failed], [1, 2, 4])
+    const left = (await readFile(join(given.to, 'dead-letter.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    assert.equal(left.length, 4)
+    assert.ok(left.every(({ attempts }) => attempts === 2))
+  })
+
+  test('draining stores what is in flight; the next run goes on mid-video, and nothing is doubled', async () => {
+    const long = join(dir, 'long')
+    await mkdir(long)
+    await renderVideo(join(long, 'long.mp4'), {
+      filter: 'testsrc2=size=160x120:rate=10:duration=300',
+      codec: 'h264',
+    })
+    const given = options({ inputs: [long], sampling: { kind: 'window', frames: 4, length: 2, stride: 1 } })
+    const drain = new AbortController()
+    const hooks: BackfillHooks = {
+      signal: drain.signal,
+      onProgress: ({ clips }) => {
+        if (clips >= 20) drain.abort()
+      },
+    }
+    const first = await backfill(given, hooks)
+    assert.ok(first.drained)
+    assert.equal(first.done, 0)
+    const stored = (await rows(given.to)).length
+    assert.equal(stored, first.clips)
+    assert.ok(stored >= 20 && stored < 300, `${stored} clips stored`)
+    const second = await backfill(given)
+    assert.deepEqual([second.done, second.clips], [1, 300 - stored])
+    const all = await rows(given.to)
+    assert.deepEqual(
+      all.map(({ clip_index }) => clip_index),
+      Array.from({ length: 300 }, (_, i) => i),
+    )
+    assert.equal(new Set(all.map(({ clip_id }) => clip_id)).size, 300)
+  })
+
+  test('a dry run says what would be done and touches nothing', async () => {
+    const given = options({ dryRun: true })
+    const planned: string[] = []
+    const summary = await backfill(given, { onPlan: ({ source }) => void planned.push(source) })
+    assert.deepEqual(planned.sort(), ['videos/blue.mp4', 'videos/green.mp4', 'videos/red.mp4'])
+    assert.deepEqual([summary.found, summary.done], [3, 0])
+    await assert.rejects(readdir(given.to))
+  })
+})
