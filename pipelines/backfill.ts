@@ -27,7 +27,7 @@ import { VERSION } from '../src/version.js'
 import { type EmbeddedLabels, embedLabels } from './label-set.js'
 import { Ledger } from './ledger.js'
 import { drop, flatMap, timelineOf, until } from './streams.js'
-import { Tally } from './tally.js'
+import { type BackfillProgress, Tally } from './tally.js'
 
 const PROGRESS_MS = 200
 /** A batch that is not full after this long goes to the model all the same: then decoding is what takes the time. */
@@ -67,18 +67,7 @@ export interface BackfillOptions {
   readonly dryRun: boolean
 }
 
-/** Where a run stands; reported several times a second. */
-export interface BackfillProgress {
-  /** Videos found so far; `listed` once the inputs have all been walked. */
-  readonly found: number
-  readonly listed: boolean
-  readonly skipped: number
-  readonly done: number
-  readonly failed: number
-  readonly clips: number
-  readonly frames: number
-  readonly seconds: number
-}
+export type { BackfillProgress } from './tally.js'
 
 export interface BackfillSummary extends BackfillProgress {
   readonly to: string
@@ -146,9 +135,12 @@ export async function backfill(
       })
       try {
         await run({ options, hooks, tally, model, reader, sink, labels: labels?.set })
-      } finally {
-        await sink.close()
+      } catch (error) {
+        // What went wrong first is what the user must hear.
+        await sink.close().catch(() => undefined)
+        throw error
       }
+      await sink.close()
     }
   } finally {
     clearInterval(timer)

@@ -1,5 +1,17 @@
 import type { DeadLetter } from '../src/connect/store.js'
-import type { BackfillProgress } from './backfill.js'
+
+/** Where a run stands; reported several times a second. */
+export interface BackfillProgress {
+  /** Videos found so far; `listed` once the inputs have all been walked. */
+  readonly found: number
+  readonly listed: boolean
+  readonly skipped: number
+  readonly done: number
+  readonly failed: number
+  readonly clips: number
+  readonly frames: number
+  readonly seconds: number
+}
 
 /** Counts what a run has come to. */
 export class Tally {

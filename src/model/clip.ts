@@ -6,13 +6,6 @@ import { layer, norm } from './layers.js'
 export const PIXEL_MEAN = [122.771, 116.746, 104.093] as const
 export const PIXEL_STD = [68.5, 66.632, 70.323] as const
 
-/** uint8 RGB `[N, S, S, 3]` → normalised float `[N, S, S, 3]`. */
-export function normalisePixels<X>(g: Algebra<X>, pixels: X): X {
-  const shift = g.constant({ shape: [3], data: Float32Array.from(PIXEL_MEAN, (m) => -m) })
-  const scale = g.constant({ shape: [3], data: Float32Array.from(PIXEL_STD, (s) => 1 / s) })
-  return g.mul(g.add(g.toFloat(pixels), shift), scale)
-}
-
 /** What CLIP's visual encoder computed of each frame. */
 export interface VisionOutput<X> {
   /** Hidden state after each layer, `[N, 1+L, D]`. */
@@ -21,21 +14,19 @@ export interface VisionOutput<X> {
   readonly cls: X
 }
 
-/** CLIP's visual encoder: normalised pixels `[N, S, S, 3]` → hidden states. */
-export function clipVision<X>(g: Algebra<X>, config: VisionConfig, pixels: X): VisionOutput<X> {
-  const { width: D, patch: p, grid, patches: L } = config
+/** What pictures are given in: float, already normalised, or uint8 RGB 0..255. */
+export type PixelKind = 'normalised' | 'uint8'
+
+/** CLIP's visual encoder: pixels `[N, S, S, 3]` → hidden states. */
+export function clipVision<X>(
+  g: Algebra<X>,
+  config: VisionConfig,
+  pixels: X,
+  kind: PixelKind,
+): VisionOutput<X> {
+  const { width: D, patches: L } = config
   const at = 'vision_model.embeddings'
-  // A convolution with stride = kernel is a linear layer over each patch, flattened (y, x, channel).
-  const flat = g.reshape(g.transpose(g.reshape(pixels, [-1, grid, p, grid, p, 3]), [0, 1, 3, 2, 4, 5]), [
-    -1,
-    L,
-    p * p * 3,
-  ])
-  const kernel = g.reshape(g.transpose(g.weight(`${at}.patch_embedding.weight`), [0, 2, 3, 1]), [
-    D,
-    p * p * 3,
-  ])
-  const tokens = g.linear(flat, kernel)
+  const tokens = embedPatches(g, config, pixels, kind)
   const cls = g.repeatBatch(g.reshape(g.weight(`${at}.class_embedding`), [1, 1, D]), tokens)
   let x = g.add(g.concat([cls, tokens], 1), g.weight(`${at}.position_embedding.weight`))
   x = norm(g, 'vision_model.pre_layrnorm', x, config.epsilon)
@@ -47,6 +38,32 @@ export function clipVision<X>(g: Algebra<X>, config: VisionConfig, pixels: X): V
   }
   return { layers, cls: g.reshape(g.slice(x, 1, 0, 1), [-1, D]) }
 }
+
+/** A convolution with stride = kernel is a linear layer over each patch: `[N, S, S, 3]` → `[N, L, D]`. */
+function embedPatches<X>(g: Algebra<X>, config: VisionConfig, pixels: X, kind: PixelKind): X {
+  const { width: D, patch: p, grid, patches: L } = config
+  const squares = g.transpose(g.reshape(pixels, [-1, grid, p, grid, p, 3]), [0, 1, 3, 2, 4, 5])
+  const patches = g.reshape(squares, [-1, L, p * p * 3])
+  const kernel = g.transpose(g.weight('vision_model.embeddings.patch_embedding.weight'), [0, 2, 3, 1]) // [D, p, p, 3]
+  if (kind === 'normalised') return g.linear(patches, g.reshape(kernel, [D, p * p * 3]))
+  // W · (x − mean) / std = (W / std) · x − (W / std) · mean: pixels are normalised by the kernel, at no cost.
+  const scaled = g.reshape(
+    g.mul(
+      kernel,
+      perChannel(g, (c) => 1 / PIXEL_STD[c]),
+    ),
+    [D, p * p * 3],
+  )
+  const mean = g.tile(
+    perChannel(g, (c) => -PIXEL_MEAN[c]),
+    [p * p],
+  )
+  const shift = g.reshape(g.matmul(scaled, g.reshape(mean, [p * p * 3, 1])), [D])
+  return g.linear(g.toFloat(patches), scaled, shift)
+}
+
+const perChannel = <X>(g: Algebra<X>, value: (channel: 0 | 1 | 2) => number): X =>
+  g.constant({ shape: [3], data: Float32Array.of(value(0), value(1), value(2)) })
 
 /** Class tokens `[…, D]` → the joint space `[…, dim]`: `post_layernorm`, then `visual_projection`. */
 export function projectVision<X>(g: Algebra<X>, config: ClipConfig, cls: X): X {

@@ -5,7 +5,7 @@ import { after, describe, test } from 'node:test'
 import type { LoadRequest } from '../../src/engine/engine.js'
 import { loadOnnx } from '../../src/engine/onnx/engine.js'
 import { ReferenceAlgebra } from '../../src/engine/reference/algebra.js'
-import { clipText, clipVision, normalisePixels } from '../../src/model/clip.js'
+import { clipText, clipVision, PIXEL_MEAN, PIXEL_STD } from '../../src/model/clip.js'
 import { openModel } from '../../src/model/load.js'
 import { maxDifference } from '../support/fixtures.js'
 import { tinyModelFolder } from '../support/model-folder.js'
@@ -46,16 +46,14 @@ describe('a Hugging Face CLIP folder with a STAN branch', () => {
       const [vector] = await model.encodeVideo([{ frames }])
       const { config, weights, structure } = openModel(request(dir))
       const g = new ReferenceAlgebra(weights, 'float64')
-      const pixels = g.constant({
-        shape: [8, 48, 48, 3],
-        data: Float32Array.from(frames.flatMap(({ pixels }) => [...pixels])),
-      })
-      const { video } = structure.forward(
-        g,
-        config,
-        clipVision(g, config.vision, normalisePixels(g, pixels)),
-        8,
+      const normalised = frames.flatMap(({ pixels }) =>
+        Array.from(
+          pixels,
+          (value, i) => (value - (PIXEL_MEAN[i % 3] as number)) / (PIXEL_STD[i % 3] as number),
+        ),
       )
+      const pixels = g.constant({ shape: [8, 48, 48, 3], data: Float32Array.from(normalised) })
+      const { video } = structure.forward(g, config, clipVision(g, config.vision, pixels, 'normalised'), 8)
       assert.ok(maxDifference(vector as Float32Array, Float32Array.from(g.l2normalize(video).data)) < 1e-5)
     } finally {
       await model.close()

@@ -40,7 +40,7 @@ function weightsWith(branch?: string): Weights {
 
 /** The goldens' names for everything a structure computes. */
 function visionOutputs<X>(g: Algebra<X>, pixels: X, structure: Temporal, prefix: string): Record<string, X> {
-  const vision = clipVision(g, config.vision, pixels)
+  const vision = clipVision(g, config.vision, pixels, 'normalised')
   const { video, frames: embeds, steps } = structure.forward(g, config, vision, frames)
   const clip = g.reshape(projectVision(g, config, vision.cls), [-1, frames, config.dim])
   return {

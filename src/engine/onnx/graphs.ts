@@ -1,4 +1,4 @@
-import { clipText, clipVision, normalisePixels } from '../../model/clip.js'
+import { clipText, clipVision } from '../../model/clip.js'
 import type { OpenModel } from '../../model/load.js'
 import { OnnxEmitter } from './emitter.js'
 
@@ -7,7 +7,7 @@ export function videoGraph({ config, weights, structure }: OpenModel, frames: nu
   const g = new OnnxEmitter(weights)
   const { size } = config.vision
   const pixels = g.input('pixels', 'uint8', ['frames', size, size, 3])
-  const vision = clipVision(g, config.vision, normalisePixels(g, pixels))
+  const vision = clipVision(g, config.vision, pixels, 'uint8')
   const { video } = structure.forward(g, config, vision, frames)
   return g.emit('video', { embedding: { value: g.l2normalize(video), shape: ['clips', config.dim] } })
 }
