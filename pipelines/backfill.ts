@@ -180,7 +180,7 @@ async function run({ options, hooks, tally, model, reader, sink, labels }: Run):
     tally.failed(letter)
     hooks.onDeadLetter?.(letter)
   }
-  const ledger = new Ledger(sink, { done: () => tally.done(), failed: report })
+  const ledger = new Ledger(sink, { done: () => tally.done(), failed: report }, signal)
   const drain = (): void => {
     videos.close()
     clips.close()
@@ -225,12 +225,28 @@ async function run({ options, hooks, tally, model, reader, sink, labels }: Run):
       tally.stored(batch.length, batch.length * sampling.frames)
     }),
   )
+  const finished = new AbortController()
+  const counting = countInputs(options, tally, AbortSignal.any([signal, finished.signal])).catch(
+    () => undefined,
+  )
   try {
     await lastValueFrom(results, { defaultValue: [] })
     await ledger.settled()
   } finally {
     signal.removeEventListener('abort', drain)
+    finished.abort()
+    await counting
   }
+}
+
+/** Counts what there is, ahead of the work and without reading any of it. What is wrong with an input, the work tells. */
+async function countInputs(
+  { inputs, root, to }: BackfillOptions,
+  tally: Tally,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const _ of discover(inputs, { root, skip: to, signal, known: () => '' })) tally.counted()
+  if (!signal.aborted) tally.listed()
 }
 
 /** Walks the inputs; yields what is not stored yet. Inputs that cannot be read go to the dead letters. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeadLetter, ResultStore } from '../src/connect/store.js'
 import type { Video } from '../src/domain.js'
 import type { StanflowError } from '../src/errors.js'
@@ -10,8 +11,19 @@ interface Account {
   outcome?: 'complete' | StanflowError
 }
 
+/**
+ * Ctrl-C in a terminal reaches decoder processes too, perhaps before it reaches this one: what then looks like a damaged
+ * video is none. So a failure counts only if no drain follows within this time.
+ */
+const GRACE_MS = 100
+
 /** The part of a store that a ledger settles with. */
 export type Settlement = Pick<ResultStore, 'finish' | 'fail'>
+
+export interface LedgerEvents {
+  readonly done: (video: Video) => void
+  readonly failed: (letter: DeadLetter) => void
+}
 
 /**
  * Keeps account of every video under way: cutting runs ahead of storing, and a video is settled (done, or failed with
@@ -19,16 +31,16 @@ export type Settlement = Pick<ResultStore, 'finish' | 'fail'>
  */
 export class Ledger {
   readonly #store: Settlement
-  readonly #events: { readonly done: (video: Video) => void; readonly failed: (letter: DeadLetter) => void }
+  readonly #events: LedgerEvents
+  readonly #signal: AbortSignal
   readonly #accounts = new Map<Video, Account>()
   #settling: Promise<void> = Promise.resolve()
 
-  constructor(
-    store: Settlement,
-    events: { readonly done: (video: Video) => void; readonly failed: (letter: DeadLetter) => void },
-  ) {
+  /** `signal`: aborts when the run drains. */
+  constructor(store: Settlement, events: LedgerEvents, signal: AbortSignal) {
     this.#store = store
     this.#events = events
+    this.#signal = signal
   }
 
   start(video: Video, alreadyStored: number): void {
@@ -72,14 +84,19 @@ export class Ledger {
     const { outcome, stored, cut } = account
     if (outcome === undefined || stored < cut) return
     this.#accounts.delete(video)
-    this.#settle(async () => {
-      if (outcome === 'complete') {
+    if (outcome === 'complete') {
+      this.#settle(async () => {
         await this.#store.finish(video, stored)
         this.#events.done(video)
-      } else {
+      })
+    } else {
+      const grace = sleep(GRACE_MS)
+      this.#settle(async () => {
+        await grace
+        if (this.#signal.aborted) return
         this.#events.failed(await this.#store.fail(video, outcome))
-      }
-    })
+      })
+    }
   }
 
   #settle(step: () => Promise<void>): void {

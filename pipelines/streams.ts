@@ -8,8 +8,8 @@ export async function* until<T>(
 ): AsyncGenerator<T, void, undefined> {
   if (signal?.aborted) return
   for await (const item of source) {
-    yield item
     if (signal?.aborted) return
+    yield item
   }
 }
 

@@ -16,15 +16,22 @@ export interface BackfillProgress {
 /** Counts what a run has come to. */
 export class Tally {
   readonly deadLetters: DeadLetter[] = []
-  #found = 0
+  #counted = 0
+  #walked = 0
   #listed = false
   #skipped = 0
   #done = 0
   #clips = 0
   #frames = 0
 
+  /** An input is there: the count runs ahead of the work, so that progress knows how much is left. */
+  counted(): void {
+    this.#counted++
+  }
+
+  /** The work has come to an input. */
   found(): void {
-    this.#found++
+    this.#walked++
   }
 
   listed(): void {
@@ -51,7 +58,7 @@ export class Tally {
   /** `started`: the value of `performance.now()` then. */
   progress(started: number): BackfillProgress {
     return {
-      found: this.#found,
+      found: Math.max(this.#counted, this.#walked),
       listed: this.#listed,
       skipped: this.#skipped,
       done: this.#done,
