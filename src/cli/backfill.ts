@@ -37,13 +37,18 @@ async function run(inputs: readonly string[], command: Command): Promise<void> {
     else process.stdout.write(`${planLine(plan)}\n`)
   }
   const summary = await runBackfill(options, { json, onPlan })
-  const page = dryRun ? undefined : report
-  if (page !== undefined) {
-    const { writeReport } = await import('../../pipelines/report.js')
-    await writeReport(options.to, page)
+  let page: string | undefined
+  try {
+    if (report !== undefined && !dryRun) {
+      const { writeReport } = await import('../../pipelines/report.js')
+      await writeReport(options.to, report)
+      page = report
+    }
+  } finally {
+    // What was done is told even where the page could not be written.
+    const more = { ...(dryRun && { plans }), ...(page !== undefined && { report: page }) }
+    const text = dryRun ? planSummary(summary) : summaryText(summary, page)
+    process.stdout.write(`${json ? summaryJson(summary, more) : text}\n`)
   }
-  const more = { ...(dryRun && { plans }), ...(page !== undefined && { report: page }) }
-  const text = dryRun ? planSummary(summary) : summaryText(summary, page)
-  process.stdout.write(`${json ? summaryJson(summary, more) : text}\n`)
   if (strict && summary.failed > 0) process.exitCode = 1
 }

@@ -27,14 +27,17 @@ interface Verdict {
   readonly label: string
   /** 0..1 */
   readonly score: number
+  /** Whether that is what the video shows. */
+  readonly right: boolean
 }
 
 interface Outcome {
-  readonly uniform: BackfillSummary
-  readonly windows: BackfillSummary
-  readonly page: string
+  readonly verdicts: readonly Verdict[]
+  /** By kind of sampling. */
+  readonly runs: Readonly<Record<string, BackfillSummary>>
   /** Seconds. */
   readonly rendering: number
+  readonly page: string
 }
 
 export function addDemoCommand(program: Command): void {
@@ -54,7 +57,7 @@ async function demo(command: Command): Promise<void> {
 
   const started = performance.now()
   const videos = join(to, 'videos')
-  await renderDemoScenes(videos, (file) => say(`rendering ${file}`))
+  await renderDemoScenes(videos, (done, of) => say(`rendered ${done} of ${of}`))
   const rendering = (performance.now() - started) / 1000
 
   const results = join(to, 'results')
@@ -62,40 +65,52 @@ async function demo(command: Command): Promise<void> {
   const settings = { config: { ...DEFAULTS, ...kept, labels, to: results, root: videos }, origins }
   const options: BackfillOptions = { ...(await backfillOptions([videos], settings)), sampling: UNIFORM }
   const uniform = await runBackfill(options, { json })
-  const windows = await runBackfill({ ...options, sampling: WINDOW }, { json, opening: false })
-  const verdicts = await readVerdicts(uniform)
+  const runs: Record<string, BackfillSummary> = { uniform }
+  if (!uniform.drained) {
+    runs.window = await runBackfill({ ...options, sampling: WINDOW }, { json, opening: false })
+  }
+  const captions = new Map(DEMO_SCENES.map(({ file, caption }) => [file, caption]))
+  const verdicts = await readVerdicts(uniform, captions)
 
   const page = join(to, 'report.html')
   const { writeReport } = await import('../../pipelines/report.js')
   await writeReport(results, page)
-  if (json) process.stdout.write(`${JSON.stringify({ videos: verdicts, uniform, windows, report: page })}\n`)
-  else process.stdout.write(`${text(verdicts, { uniform, windows, rendering, page })}\n`)
+  if (json) process.stdout.write(`${JSON.stringify({ videos: verdicts, runs, report: page })}\n`)
+  else process.stdout.write(`${text({ verdicts, runs, rendering, page })}\n`)
 }
 
-async function readVerdicts({ to, modelDigest }: BackfillSummary): Promise<readonly Verdict[]> {
+async function readVerdicts(
+  { to, modelDigest }: BackfillSummary,
+  captions: ReadonlyMap<string, string>,
+): Promise<readonly Verdict[]> {
   const { readResults } = await import('../connect/files/results.js')
   const verdicts: Verdict[] = []
   for await (const { source, clips } of readResults(to, { recipe: { modelDigest, sampling: UNIFORM } })) {
     const best = clips[0]?.labels[0]
-    if (best !== undefined) verdicts.push({ source, label: best.label, score: best.score })
+    if (best === undefined) continue
+    const { label, score } = best
+    verdicts.push({ source, label, score, right: label === captions.get(source) })
   }
   return verdicts.sort((a, b) => a.source.localeCompare(b.source))
 }
 
-function text(verdicts: readonly Verdict[], { uniform, windows, rendering, page }: Outcome): string {
-  const rows = verdicts.map(({ source, label, score }) => [printable(source), label, score.toFixed(2)])
+function text({ verdicts, runs, rendering, page }: Outcome): string {
+  const rows = verdicts.map(({ source, label, score, right }) => {
+    return [printable(source), label, score.toFixed(2), right ? 'yes' : 'no']
+  })
+  const summaries = Object.entries(runs)
+  const notes = new Set(summaries.flatMap(([, summary]) => summary.notes))
   return [
-    ...table([['video', 'best label', 'score'], ...rows], [2]),
+    ...table([['video', 'best label', 'score', 'right'], ...rows], [2]),
     '',
-    `rendered in ${formatDuration(rendering)}`,
-    runLine('whole videos', uniform),
-    runLine('windows', windows),
-    ...uniform.notes.map((note) => `note: ${note}`),
-    `report: ${printable(page)}`,
+    `rendering  ${formatDuration(rendering)}`,
+    ...summaries.map(([sample, summary]) => `${sample.padEnd(9)}  ${runLine(summary)}`),
+    `report     ${printable(page)}`,
+    ...[...notes].map((note) => `note: ${note}`),
   ].join('\n')
 }
 
-function runLine(name: string, { done, skipped, failed, clips, seconds }: BackfillSummary): string {
-  const before = skipped > 0 ? `, ${skipped} done before` : ''
-  return `${name}: ${plural(done, 'video')}, ${plural(clips, 'clip')} in ${formatDuration(seconds)}, ${failed} failed${before}`
+function runLine({ done, skipped, failed, clips, seconds }: BackfillSummary): string {
+  const counts = [plural(done, 'video'), plural(clips, 'clip'), `${skipped} done before`, `${failed} failed`]
+  return `${formatDuration(seconds)}: ${counts.join(', ')}`
 }

@@ -16,7 +16,8 @@ export interface Look {
 /** The two lines that are redrawn on a terminal; what does not fit is left out, the least needed first. */
 export function drawnLines(progress: BackfillProgress, pace: Pace, look: Look): readonly [string, string] {
   const { failed, skipped, seconds } = progress
-  const paint = (format: 'red' | 'yellow', text: string) => (look.colour ? styleText(format, text, { validateStream: false }) : text)
+  const paint = (format: 'red' | 'yellow', text: string) =>
+    look.colour ? styleText(format, text, { validateStream: false }) : text
   const first = [
     { text: counted(progress) },
     ...(failed > 0 ? [{ text: `${formatCount(failed)} failed`, format: 'red' as const }] : []),

@@ -1,4 +1,3 @@
-import type { WriteStream } from 'node:tty'
 import type { BackfillProgress } from '../../pipelines/backfill.js'
 import { printable } from './format.js'
 import { drawnLines, plainLine } from './progress-lines.js'
@@ -11,9 +10,12 @@ const SHOW_CURSOR = '\u001B[?25h'
 const CLEAR_TO_END = '\u001B[J'
 const STOPPING = 'Finishing what is in flight; once more stops at once.'
 
+/** Where progress is drawn: `process.stderr`. */
+type Output = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
+
 /** For people: two redrawn lines on a terminal, else a line every five seconds. */
-export function progressReporter(out: WriteStream): Reporter {
-  return out.isTTY && process.env.TERM !== 'dumb' ? new DrawnReporter(out) : new PlainReporter(out)
+export function progressReporter(out: Output): Reporter {
+  return out.isTTY === true && process.env.TERM !== 'dumb' ? new DrawnReporter(out) : new PlainReporter(out)
 }
 
 /** What is said before work starts. */
@@ -23,7 +25,7 @@ function opening({ model, modelDigest, engine, reader, notes }: About): string {
 }
 
 class DrawnReporter implements Reporter {
-  readonly #out: WriteStream
+  readonly #out: Output
   readonly #rates = new Rates()
   readonly #colour: boolean
   #drawn = false
@@ -31,7 +33,7 @@ class DrawnReporter implements Reporter {
   #stopping = false
   #last: readonly [BackfillProgress, Pace] | undefined
 
-  constructor(out: WriteStream) {
+  constructor(out: Output) {
     this.#out = out
     this.#colour = (process.env.NO_COLOR ?? '') === ''
   }
@@ -80,14 +82,14 @@ class DrawnReporter implements Reporter {
 }
 
 class PlainReporter implements Reporter {
-  readonly #out: NodeJS.WritableStream
+  readonly #out: Output
   readonly #rates = new Rates()
   #next = PLAIN_SECONDS
   #stopping = false
   #last: readonly [BackfillProgress, Pace] | undefined
   #said = true
 
-  constructor(out: NodeJS.WritableStream) {
+  constructor(out: Output) {
     this.#out = out
   }
 

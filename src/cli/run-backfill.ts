@@ -18,13 +18,15 @@ export async function runBackfill(options: BackfillOptions, told: Told): Promise
   try {
     // Loaded late: --help and --version need no model runtime.
     const { backfill } = await import('../../pipelines/backfill.js')
-    return await backfill(options, {
+    const summary = await backfill(options, {
       signal: drain.signal,
       ...(opening && { onStart: (about) => reporter.started(about) }),
       onDeadLetter: (letter) => reporter.failed?.(letter),
       ...(!options.dryRun && { onProgress: (progress) => reporter.progress(progress) }),
       ...(onPlan !== undefined && { onPlan }),
     })
+    if (!json && !options.dryRun) reporter.progress(summary)
+    return summary
   } finally {
     reporter.end()
     drain.release()

@@ -13,8 +13,8 @@ export function summaryText(summary: BackfillSummary, report?: string): string {
     ['done', formatCount(done)],
     ['skipped', formatCount(skipped), ...(skipped > 0 ? ['done before'] : [])],
     ['failed', formatCount(failed)],
-    ['clips', formatCount(clips), `${formatRate(rate(clips, seconds))} clips/s`],
-    ['frames', formatCount(frames), `${formatRate(rate(frames, seconds))} frames/s`],
+    ['clips', formatCount(clips), ...(clips > 0 ? [`${formatRate(rate(clips, seconds))} clips/s`] : [])],
+    ['frames', formatCount(frames), ...(clips > 0 ? [`${formatRate(rate(frames, seconds))} frames/s`] : [])],
     ['time', formatDuration(seconds)],
   ]
   return [

@@ -53,7 +53,7 @@ export function duration(mostSeconds: number) {
     .transform((value) => {
       const [, amount, unit] = DURATION.exec(value) ?? []
       const seconds = Number(amount) * SECONDS_IN[(unit ?? 's') as keyof typeof SECONDS_IN]
-      // 0.1 + 0.2: the unit's factor must not leave traces in clip ids.
+      // Times are part of clip ids: 33 ms is 0.033 and not 0.033000000000000002.
       return Number(seconds.toFixed(6))
     })
   return {

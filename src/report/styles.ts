@@ -146,7 +146,11 @@ td:first-child { white-space: nowrap; }
 .empty { padding: 3rem 1rem; border: 1px dashed var(--line); border-radius: 0.75rem; text-align: center; }
 .empty p { margin-top: 0.5rem; color: var(--soft); overflow-wrap: anywhere; }
 
+@media (min-width: 30rem) {
+  .strip ol { grid-template-columns: repeat(6, minmax(0, 1fr)); }
+}
 @media (min-width: 46rem) {
+  .strip.tall ol { grid-template-columns: repeat(12, minmax(0, 1fr)); }
   .overview { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 3rem; }
   .rows li { grid-template-columns: minmax(0, 4fr) minmax(9rem, 2fr) minmax(0, 3fr) minmax(4rem, 2fr) 4rem; }
   .rows .who, .rows .meta { grid-column: auto; }
@@ -154,8 +158,7 @@ td:first-child { white-space: nowrap; }
 }
 @media (min-width: 62rem) {
   .columns:has(.labels) { grid-template-columns: minmax(0, 5fr) minmax(0, 3fr); }
-  .strip ol { grid-template-columns: repeat(6, minmax(0, 1fr)); }
-  .strip.tall ol, .columns:not(:has(.labels)) .strip ol { grid-template-columns: repeat(12, minmax(0, 1fr)); }
+  .columns:not(:has(.labels)) .strip ol { grid-template-columns: repeat(12, minmax(0, 1fr)); }
 }
 @media print {
   :root {

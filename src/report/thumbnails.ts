@@ -16,8 +16,8 @@ export interface RgbFrame {
 }
 
 /**
- * A frame as a JPEG in a data URI, at most 5 KB of JPEG: a busy picture is compressed harder. Very wide ones are
- * shrunk to twice their height.
+ * A frame as a JPEG in a data URI, at most 5 KB of JPEG: a busy picture is compressed harder, and one
+ * more than four times as wide as high is shrunk.
  */
 export async function thumbnail({ time, width, height, pixels }: RgbFrame): Promise<Picture> {
   const image = sharp(pixels, { raw: { width, height, channels: 3 } })

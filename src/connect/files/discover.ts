@@ -78,12 +78,15 @@ async function kindOf(
 }
 
 async function* fromGlob(pattern: string, search: Search): AsyncGenerator<Video | BadInput> {
-  const paths = await glob(pattern, { absolute: true, expandDirectories: false, signal: search.signal })
+  const options = { absolute: true, expandDirectories: false, signal: search.signal }
   const anyName = pattern.endsWith('*')
-  for (const path of paths.sort()) {
-    if (search.signal.aborted) return
-    if (anyName && !hasVideoExtension(path)) continue
-    yield* fromFile(path, search)
+  // Own names first: a file comes by a name that leads through a link only where it has no other.
+  for (const followSymbolicLinks of [false, true]) {
+    const paths = await glob(pattern, { ...options, followSymbolicLinks })
+    for (const path of paths.sort()) {
+      if (search.signal.aborted) return
+      if (!anyName || hasVideoExtension(path)) yield* fromFile(path, search)
+    }
   }
 }
 

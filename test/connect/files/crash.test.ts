@@ -23,6 +23,16 @@ async function begin(mode: string, dir: string): Promise<ChildProcess> {
   return child
 }
 
+/** Runs `test` beside a writer, which ends with it. */
+async function beside(mode: string, dir: string, test: (child: ChildProcess) => Promise<void>) {
+  const child = await begin(mode, dir)
+  try {
+    await test(child)
+  } finally {
+    await kill(child)
+  }
+}
+
 async function kill(child: ChildProcess): Promise<void> {
   const gone = once(child, 'exit')
   child.kill('SIGKILL')
@@ -34,9 +44,7 @@ const temporary = async (dir: string) => (await tree(dir)).filter((path) => path
 test('killed at 20 moments while it writes and rewrites: every stored clip is there exactly once', () =>
   inFolder(async (dir) => {
     for (let i = 0; i < 20; i += 1) {
-      const child = await begin('loop', dir)
-      await sleep((i * 37) % 170)
-      await kill(child)
+      await beside('loop', dir, () => sleep((i * 37) % 170))
       const results = await open(dir)
       const rows = await sql(
         dir,
@@ -70,14 +78,14 @@ test('killed at 20 moments while it writes and rewrites: every stored clip is th
 
 test('a folder that a live process writes to is refused, naming it; a dead process holds nothing', () =>
   inFolder(async (dir) => {
-    const child = await begin('hold', dir)
-    await assert.rejects(open(dir), (error) => {
-      assert.ok(error instanceof StanflowError)
-      assert.equal(error.code, 'OUTPUT_LOCKED')
-      assert.match(error.message, new RegExp(`Process ${child.pid} .* since \\d{4}-`))
-      return true
-    })
-    await kill(child)
+    await beside('hold', dir, (child) =>
+      assert.rejects(open(dir), (error) => {
+        assert.ok(error instanceof StanflowError)
+        assert.equal(error.code, 'OUTPUT_LOCKED')
+        assert.match(error.message, new RegExp(`Process ${child.pid} .* since \\d{4}-`))
+        return true
+      }),
+    )
     const results = await open(dir)
     await store(results, video('a.mp4'), 1)
     await results.close()
@@ -106,7 +114,7 @@ test('a lock of another machine holds while it is touched', () =>
 
 test('of eight runs that meet a dead lock at once, each stores or is refused, and nothing is doubled', () =>
   inFolder(async (dir) => {
-    await kill(await begin('hold', dir))
+    await beside('hold', dir, async () => {})
     const runs = await Promise.all(
       Array.from({ length: 8 }, () => run(process.execPath, [WRITER, 'once', dir])),
     )

@@ -155,14 +155,21 @@ test('what is wrong comes as an error item with its code, and the search goes on
     )
   }))
 
-test('folders that link to each other or to themselves are each searched once', () =>
+test('links within a folder add nothing, links out of it are followed once, loops end', () =>
   inFolder(async (dir) => {
-    await make(dir, 'a/1.mp4', 'b/2.mp4')
-    await symlink('../b', join(dir, 'a/to-b'))
-    await symlink('../a', join(dir, 'b/to-a'))
-    await symlink('.', join(dir, 'a/self'))
-    await symlink('../b/2.mp4', join(dir, 'a/0.mp4'))
-    assert.deepEqual(await found([dir], { root: dir }), ['a/0.mp4', 'a/1.mp4'])
+    await make(dir, 'v/a/1.mp4', 'v/b/2.mp4', 'v/.store/3.mp4', 'else/4.mp4')
+    await symlink('../b', join(dir, 'v/a/to-b'))
+    await symlink('../a', join(dir, 'v/b/to-a'))
+    await symlink('.', join(dir, 'v/a/self'))
+    await symlink('../b/2.mp4', join(dir, 'v/a/0.mp4'))
+    await symlink('.store/3.mp4', join(dir, 'v/shown.mp4'))
+    await symlink('../else', join(dir, 'v/out'))
+    const names = ['v/a/1.mp4', 'v/b/2.mp4', 'v/out/4.mp4', 'v/shown.mp4']
+    const globbed = await found([join(dir, 'v/**/*.mp4')], { root: dir })
+    assert.deepEqual(globbed.sort(), names)
+    await symlink('../v', join(dir, 'else/back'))
+    assert.deepEqual(await found([join(dir, 'v')], { root: dir }), names)
+    assert.deepEqual(await found([join(dir, 'v/a/0.mp4')], { root: dir }), ['v/a/0.mp4'])
   }))
 
 test('two names for one content are two videos', () =>

@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs'
 import { opendir, realpath } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import type { Video } from '../../../domain.js'
 import { inputError } from '../fs-errors.js'
 import { hasVideoExtension } from './extensions.js'
@@ -21,9 +21,10 @@ export interface Search {
 
 /**
  * The videos of a folder and those below it, each folder in name order, one folder's names in memory at a time (and
- * its ancestors'). Hidden names are passed over, symbolic links followed, each folder visited once.
+ * its ancestors'). Hidden names are passed over; symbolic links out of the folder are followed, those to what the
+ * search meets by its own name are not; each folder is visited once.
  */
-export async function* walk(folder: string, search: Search): AsyncGenerator<Video | BadInput> {
+export async function* walk(folder: string, search: Search, top?: string): AsyncGenerator<Video | BadInput> {
   let entries: Dirent[]
   let real: string
   try {
@@ -43,6 +44,7 @@ export async function* walk(folder: string, search: Search): AsyncGenerator<Vide
   for (const entry of entries) {
     if (search.signal.aborted) return
     const path = join(folder, entry.name)
+    if (entry.isSymbolicLink() && (await isMetByName(path, top ?? real))) continue
     if (hasVideoExtension(entry.name)) {
       search.met.count += 1
       const isNew = entry.isSymbolicLink()
@@ -50,9 +52,19 @@ export async function* walk(folder: string, search: Search): AsyncGenerator<Vide
         : search.seen.isNewInWalk(join(real, entry.name))
       if (isNew) yield await inspect(path, search.root, search.known)
     } else if (entry.isDirectory() || (await leadsToFolder(path))) {
-      yield* walk(path, search)
+      yield* walk(path, search, top ?? real)
     }
   }
+}
+
+/** Whether a link leads to a video or folder that the search of `top` meets without the link. */
+async function isMetByName(link: string, top: string): Promise<boolean> {
+  const target = await realpath(link).catch(() => undefined)
+  if (target === undefined) return false
+  const names = relative(top, target).split(sep)
+  const folders = hasVideoExtension(link) ? names.slice(0, -1) : names
+  const isReached = !names.some((name) => name.startsWith('.')) && !folders.some(hasVideoExtension)
+  return isReached && (folders === names || hasVideoExtension(target))
 }
 
 /** Sorted by name; of the plain files only those called like a video. */
