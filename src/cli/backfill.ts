@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { BackfillSummary } from '../../pipelines/backfill.js'
 import { type Plan, planJson, planLine, planSummary } from './dry-run.js'
 import { backfillOptions } from './job.js'
 import { runBackfill } from './run-backfill.js'
@@ -41,7 +42,8 @@ async function run(inputs: readonly string[], command: Command): Promise<void> {
   try {
     if (report !== undefined && !dryRun) {
       const { writeReport } = await import('../../pipelines/report.js')
-      await writeReport(options.to, report)
+      const recipe = { modelDigest: summary.modelDigest, sampling: options.sampling }
+      await writeReport(options.to, report, { recipe, notes: summary.notes })
       page = report
     }
   } finally {
@@ -50,5 +52,11 @@ async function run(inputs: readonly string[], command: Command): Promise<void> {
     const text = dryRun ? planSummary(summary) : summaryText(summary, page)
     process.stdout.write(`${json ? summaryJson(summary, more) : text}\n`)
   }
-  if (strict && summary.failed > 0) process.exitCode = 1
+  if ((strict && summary.failed > 0) || isNothingThere(summary)) process.exitCode = 1
+}
+
+/** A mistyped path is no success, though a missing file among others is just a dead letter. */
+function isNothingThere({ found, deadLetters }: BackfillSummary): boolean {
+  const missing = deadLetters.filter(({ code }) => code === 'INPUT_NOT_FOUND' || code === 'INPUT_NONE')
+  return found > 0 && missing.length === found
 }

@@ -74,7 +74,7 @@ async function demo(command: Command): Promise<void> {
 
   const page = join(to, 'report.html')
   const { writeReport } = await import('../../pipelines/report.js')
-  await writeReport(results, page)
+  await writeReport(results, page, { notes: uniform.notes })
   if (json) process.stdout.write(`${JSON.stringify({ videos: verdicts, runs, report: page })}\n`)
   else process.stdout.write(`${text({ verdicts, runs, rendering, page })}\n`)
 }

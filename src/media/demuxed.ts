@@ -1,4 +1,5 @@
 import { StanflowError } from '../errors.js'
+import { type FrameTimes, frameTimes, type Packets } from './frame-times.js'
 import type { VideoInfo } from './reader.js'
 
 /** A fraction, as libav writes rates and time bases. */
@@ -19,6 +20,8 @@ export interface Demuxed {
   /** Clockwise degrees from the display matrix, any number. */
   readonly rotation: number
   readonly pixelFormat: string
+  /** True where transparency travels beside the picture, as with VP8 and VP9 in Matroska. */
+  readonly alphaBeside: boolean
   /** True for tt, bb, tb and bt field orders. */
   readonly interlaced: boolean
   readonly averageRate: Fraction
@@ -33,129 +36,101 @@ export interface Demuxed {
   readonly packets: Packets
 }
 
-/** Video packets, column by column. NaN: the container does not say. */
-export interface Packets {
-  readonly pts: ArrayLike<number>
-  readonly duration: ArrayLike<number>
-  readonly key: ArrayLike<number>
-}
-
 /** A file that ends before this part of what its header promises counts as cut off. */
 const WHOLE = 0.95
+/** Seconds that the streams of a whole file may end apart. */
+const SLACK = 0.5
+/** Containers whose duration is written down, not guessed from a bit rate. */
+const HEADED = /^(mov|matroska|avi|flv|asf)/
 const STILL = /(_pipe$|^image2)/
+/** Text that libav would draw, and lists of other files. */
+const NO_CONTAINER = new Set(['tty', 'hls', 'dash', 'concat', 'concatf', 'imf', 'sdp'])
 const ALPHA = /^(yuva|gbrap|rgba|argb|abgr|bgra|ya|ayuv|vuya|pal8)/
 
-/** A demuxed file as a video, or what keeps it from being one. */
+/**
+ * A demuxed file as a video, or what keeps it from being one.
+ * @throws StanflowError MEDIA_STILL_IMAGE, MEDIA_NOT_VIDEO, MEDIA_TRUNCATED, MEDIA_TOO_SHORT, MEDIA_DECODE
+ */
 export function judge(found: Demuxed): VideoInfo {
   const { path, container } = found
-  if (container.split(',').some((name) => STILL.test(name))) {
-    throw new StanflowError('MEDIA_STILL_IMAGE', `${path} is a still image`)
-  }
+  refuseOther(found)
   refuseTruncated(found)
-  const { timestamps, keyframes, timing, tail } = frameTimes(found)
-  if (timestamps.length < 2) {
+  const times = frameTimes(found.packets, found)
+  const count = times.timestamps.length
+  if (count < 2) {
     throw new StanflowError(
       'MEDIA_TOO_SHORT',
-      `${path} has ${timestamps.length === 1 ? 'a single frame' : 'no frame that can be decoded'}`,
+      `${path} has ${count === 1 ? 'a single frame' : 'no frame that can be decoded'}`,
     )
   }
-  const unit = found.timeBase.num / found.timeBase.den
-  const shown = (timestamps.at(-1) as number) - (timestamps[0] as number)
-  const duration = (shown + tail) * unit
-  const rotation = turn(found.rotation)
-  const { num, den } = found.sampleAspect
-  const stretch = num > 0 && den > 0 ? num / den : 1
-  const [wide, high] = [Math.max(1, Math.round(found.width * stretch)), found.height]
-  const sideways = rotation === 90 || rotation === 270
+  if (!(found.width > 0 && found.height > 0)) {
+    throw new StanflowError('MEDIA_DECODE', `${path} does not say how large its pictures are`)
+  }
+  const duration = durationOf(found, times)
+  const { num, den } = found.averageRate
   return {
     path,
     container,
     codec: found.codec,
-    width: found.width,
-    height: found.height,
-    displayWidth: sideways ? high : wide,
-    displayHeight: sideways ? wide : high,
-    rotation,
+    ...sizes(found),
     pixelFormat: found.pixelFormat,
-    hasAlpha: ALPHA.test(found.pixelFormat),
+    hasAlpha: found.alphaBeside || ALPHA.test(found.pixelFormat),
     interlaced: found.interlaced,
-    frameRate: rate(found) ?? timestamps.length / duration,
+    frameRate: num > 0 && den > 0 ? num / den : count / duration,
     duration,
-    timestamps,
-    timing,
+    timestamps: times.timestamps,
+    timing: times.timing,
     timeBase: found.timeBase,
-    keyframes,
+    keyframes: times.keyframes,
   }
 }
 
-function refuseTruncated({ path, packets, promisedFrames, promisedDuration, lastedDuration }: Demuxed): void {
-  const frames = packets.pts.length
-  const byFrames = promisedFrames > 0 && frames < promisedFrames * WHOLE
-  const byTime = promisedDuration > 0 && lastedDuration < promisedDuration * WHOLE - 0.5
-  if (!byFrames && !byTime) return
-  const there = byFrames
-    ? `${frames} of ${promisedFrames} frames`
-    : `${lastedDuration.toFixed(1)} of ${promisedDuration.toFixed(1)} s`
-  throw new StanflowError('MEDIA_TRUNCATED', `${path} is cut off: ${there} are there`)
-}
-
-interface FrameTimes {
-  readonly timestamps: Float64Array
-  readonly keyframes: Uint32Array
-  readonly timing: VideoInfo['timing']
-  /** How long the last frame is shown, in timestamp units. */
-  readonly tail: number
-}
-
-/** When frames are shown: packets from the first keyframe on, in display order. */
-function frameTimes(found: Demuxed): FrameTimes {
-  const { pts, duration, key } = found.packets
-  const first = Array.prototype.indexOf.call(key, 1)
-  const start = Math.max(0, first)
-  const count = pts.length - start
-  const unit = found.timeBase.num / found.timeBase.den
-  const period = 1 / ((rate(found) ?? 25) * unit)
-  const usable = isUsable(pts, start)
-  if (!usable) {
-    const isKey = Array.from({ length: count }, (_, i) => i).filter((i) => key[start + i] === 1)
-    return {
-      timestamps: Float64Array.from({ length: count }, (_, i) => Math.round(i * period)),
-      keyframes: Uint32Array.from(isKey),
-      timing: 'counted',
-      tail: period,
-    }
+function refuseOther({ path, container }: Demuxed): void {
+  const names = container.split(',')
+  if (names.some((name) => STILL.test(name))) {
+    throw new StanflowError('MEDIA_STILL_IMAGE', `${path} is a still image`)
   }
-  // Frames shown before the first keyframe cannot be decoded.
-  const from = pts[start] as number
-  const order = Array.from({ length: count }, (_, i) => start + i)
-    .filter((i) => (pts[i] as number) >= from)
-    .sort((a, b) => (pts[a] as number) - (pts[b] as number))
-  const last = duration[order.at(-1) ?? 0] as number
-  return {
-    timestamps: Float64Array.from(order, (i) => pts[i] as number),
-    keyframes: Uint32Array.from(order.flatMap((packet, index) => (key[packet] === 1 ? [index] : []))),
-    timing: 'timestamps',
-    tail: last > 0 ? last : period,
+  if (names.some((name) => NO_CONTAINER.has(name))) {
+    throw new StanflowError('MEDIA_NOT_VIDEO', `${path} is text, not a video`)
   }
 }
 
-/** Timestamps tell frames apart if every packet has one and no two share it. */
-function isUsable(pts: ArrayLike<number>, start: number): boolean {
-  const seen = new Set<number>()
-  for (let i = start; i < pts.length; i++) {
-    const value = pts[i] as number
-    if (Number.isNaN(value) || seen.has(value)) return false
-    seen.add(value)
-  }
-  return true
+function refuseTruncated(found: Demuxed): void {
+  const { path, container, packets, promisedFrames, promisedDuration, lastedDuration } = found
+  if (!HEADED.test(container) || lastedDuration >= promisedDuration * WHOLE) return
+  // Edit lists hide frames that the header counts, and late starts shorten what lasts: only both together tell.
+  const cut =
+    promisedFrames > 0
+      ? packets.pts.length < promisedFrames * WHOLE
+      : promisedDuration - lastedDuration > SLACK
+  if (!cut) return
+  throw new StanflowError(
+    'MEDIA_TRUNCATED',
+    `${path} is cut off: ${lastedDuration.toFixed(1)} of ${promisedDuration.toFixed(1)} s are there`,
+  )
 }
 
-function rate({ averageRate: { num, den } }: Demuxed): number | undefined {
-  return num > 0 && den > 0 ? num / den : undefined
+/** Seconds from the first frame shown to the end of the last. */
+function durationOf({ timeBase }: Demuxed, { timestamps, tail }: FrameTimes): number {
+  const span = (timestamps.at(-1) ?? 0) - (timestamps[0] ?? 0)
+  return ((span + tail) * timeBase.num) / timeBase.den
+}
+
+function sizes({
+  width,
+  height,
+  sampleAspect: { num, den },
+  rotation: degrees,
+}: Demuxed): Pick<VideoInfo, 'width' | 'height' | 'displayWidth' | 'displayHeight' | 'rotation'> {
+  const rotation = quarterTurn(degrees)
+  const wide = num > 0 && den > 0 ? Math.max(1, Math.round((width * num) / den)) : width
+  const sideways = rotation === 90 || rotation === 270
+  const [displayWidth, displayHeight] = sideways ? [height, wide] : [wide, height]
+  return { width, height, displayWidth, displayHeight, rotation }
 }
 
 /** To the nearest quarter turn. */
-function turn(degrees: number): VideoInfo['rotation'] {
+function quarterTurn(degrees: number): VideoInfo['rotation'] {
   const quarter = ((Math.round(degrees / 90) % 4) + 4) % 4
-  return (quarter * 90) as VideoInfo['rotation']
+  return ([0, 90, 180, 270] as const)[quarter] ?? 0
 }

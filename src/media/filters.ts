@@ -31,13 +31,19 @@ export function fitFilter(video: VideoInfo, geometry: Geometry): string {
   const sideways = video.rotation === 90 || video.rotation === 270
   const [width, height] = sideways ? [scaled.height, scaled.width] : [scaled.width, scaled.height]
   return [
-    ...(video.hasAlpha ? ['format=gbrap', 'premultiply=inplace=1', 'format=gbrp'] : []),
+    ...(video.hasAlpha ? [`scale=${SCALER}`, 'format=gbrap', 'premultiply=inplace=1'] : []),
     `scale=${width}:${height}:${SCALER}`,
     'format=rgb24',
     ...{ 0: [], 90: ['transpose=clock'], 180: ['hflip', 'vflip'], 270: ['transpose=cclock'] }[video.rotation],
     `crop=${target.width}:${target.height}`,
     'setsar=1',
   ].join(',')
+}
+
+/** The decoder that sees transparency, where the codec's usual one does not. */
+export function alphaDecoder({ codec, hasAlpha }: VideoInfo): 'libvpx' | 'libvpx-vp9' | undefined {
+  if (!hasAlpha) return undefined
+  return codec === 'vp9' ? 'libvpx-vp9' : codec === 'vp8' ? 'libvpx' : undefined
 }
 
 /** The display's size with its short side scaled to `side`. */

@@ -20,7 +20,16 @@ function fileError(path: string, cause: unknown): StanflowError {
     return new StanflowError('INPUT_NOT_FOUND', `${path} is not there`, { cause })
   if (code === 'EACCES' || code === 'EPERM')
     return new StanflowError('INPUT_PERMISSION', `${path} may not be read`, { cause })
-  return new StanflowError('INPUT_CHANGED', `${path} cannot be read: ${(cause as Error).message}`, { cause })
+  return new StanflowError('INPUT_READ', `${path} cannot be read`, { cause })
+}
+
+/** A file that was probed must still be there when its frames are wanted. @throws StanflowError INPUT_CHANGED */
+export async function checkStillThere(path: string): Promise<void> {
+  await checkSourceFile(path).catch((cause: unknown) => {
+    throw new StanflowError('INPUT_CHANGED', `${path} was there when it was probed, and cannot be read now`, {
+      cause,
+    })
+  })
 }
 
 /** What a decoder's refusal to open a file means. */

@@ -11,45 +11,61 @@ const ENTRIES = [
   'stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,pix_fmt,field_order,avg_frame_rate,time_base,nb_frames',
   'stream_disposition=attached_pic',
   'stream_side_data=rotation',
-  'packet=stream_index,pts,dts,pts_time,dts_time,duration,duration_time,flags',
+  'stream_tags=alpha_mode',
+  'packet=stream_index,pts,pts_time,dts_time,duration_time,flags',
 ].join(':')
 const STDERR_KEPT = 2000
 
 type Fields = Readonly<Record<string, string>>
 
-/** @throws StanflowError MEDIA_NOT_VIDEO, MEDIA_TRUNCATED, MEDIA_NO_VIDEO_STREAM */
+/** @throws StanflowError MEDIA_NOT_VIDEO, MEDIA_TRUNCATED, MEDIA_NO_VIDEO_STREAM, MEDIA_TIMEOUT */
 export async function demuxWithFfprobe(
   ffprobe: string,
   path: string,
+  stallMs: number,
   signal?: AbortSignal,
 ): Promise<Demuxed> {
-  const args = [
-    '-v',
-    'error',
-    '-protocol_whitelist',
-    'file',
-    '-show_entries',
-    ENTRIES,
-    '-of',
-    'compact',
-    `file:${path}`,
-  ]
-  const child = spawn(ffprobe, args, { stdio: ['ignore', 'pipe', 'pipe'], ...(signal && { signal }) })
+  signal?.throwIfAborted()
+  const args = ['-v', 'error', '-protocol_whitelist', 'file', '-show_entries', ENTRIES, '-of', 'compact']
+  const child = spawn(ffprobe, [...args, `file:${path}`], { stdio: ['ignore', 'pipe', 'pipe'] })
   let stderr = ''
   child.stderr.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString()).slice(-STDERR_KEPT)
   })
-  const closed = once(child, 'close')
+  const stop = (): void => void child.kill('SIGKILL')
+  signal?.addEventListener('abort', stop, { once: true })
+  let stalled = false
+  const watchdog = setTimeout(() => {
+    stalled = true
+    stop()
+  }, stallMs)
+  const closed = once(child, 'close').catch((error: unknown) => error)
   const packets = new PacketColumns()
   const streams: Fields[] = []
   let format: Fields = {}
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { section, fields } = parse(line)
-    if (section === 'packet') packets.add(fields)
-    else if (section === 'stream') streams.push(fields)
-    else if (section === 'format') format = fields
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      watchdog.refresh()
+      const { section, fields } = parse(line)
+      if (section === 'packet') packets.add(fields)
+      else if (section === 'stream') streams.push(fields)
+      else if (section === 'format') format = fields
+    }
+    await closed
+  } finally {
+    clearTimeout(watchdog)
+    signal?.removeEventListener('abort', stop)
+    stop()
   }
-  await closed
+  signal?.throwIfAborted()
+  if (stalled) {
+    throw new StanflowError('MEDIA_TIMEOUT', `ffprobe said nothing of ${path} for ${stallMs / 1000} s`)
+  }
+  if (child.signalCode !== null) {
+    throw new StanflowError('MEDIA_CRASH', `ffprobe ended with ${child.signalCode} on ${path}`, {
+      cause: stderr.trim(),
+    })
+  }
   if (format['format_name'] === undefined) throw await openingError(path, stderr.trim())
   const stream = streams.find(
     (one) => one['codec_type'] === 'video' && one['disposition:attached_pic'] !== '1',
@@ -66,6 +82,7 @@ export async function demuxWithFfprobe(
     // ffprobe counts counter-clockwise.
     rotation: -number(stream['rotation'], 0),
     pixelFormat: stream['pix_fmt'] ?? '',
+    alphaBeside: stream['tag:alpha_mode'] === '1',
     interlaced: ['tt', 'bb', 'tb', 'bt'].includes(stream['field_order'] ?? ''),
     averageRate: fraction(stream['avg_frame_rate']),
     timeBase: fraction(stream['time_base']),
@@ -89,7 +106,7 @@ function parse(line: string): { section: string; fields: Fields } {
 
 /** Packets of all streams, column by column; only video needs keeping, but which stream that is comes last. */
 class PacketColumns {
-  readonly #streams = new Map<number, { pts: number[]; duration: number[]; key: number[] }>()
+  readonly #streams = new Map<number, { pts: number[]; key: number[] }>()
   #first = Number.POSITIVE_INFINITY
   #last = Number.NEGATIVE_INFINITY
 
@@ -104,11 +121,10 @@ class PacketColumns {
     const index = Number(fields['stream_index'])
     let columns = this.#streams.get(index)
     if (columns === undefined) {
-      columns = { pts: [], duration: [], key: [] }
+      columns = { pts: [], key: [] }
       this.#streams.set(index, columns)
     }
     columns.pts.push(number(fields['pts'], Number.NaN))
-    columns.duration.push(number(fields['duration'], 0))
     columns.key.push(flags.includes('K') ? 1 : 0)
   }
 
@@ -116,8 +132,8 @@ class PacketColumns {
     return this.#last > this.#first ? this.#last - this.#first : 0
   }
 
-  of(stream: number): { pts: number[]; duration: number[]; key: number[] } {
-    return this.#streams.get(stream) ?? { pts: [], duration: [], key: [] }
+  of(stream: number): { pts: number[]; key: number[] } {
+    return this.#streams.get(stream) ?? { pts: [], key: [] }
   }
 }
 

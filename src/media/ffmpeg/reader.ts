@@ -1,16 +1,14 @@
-import type { Readable } from 'node:stream'
-import ffmpeg, { type FfmpegCommand } from 'fluent-ffmpeg'
 import { StanflowError } from '../../errors.js'
-import { ByteReader } from '../byte-reader.js'
 import { judge } from '../demuxed.js'
 import { outputSize } from '../filters.js'
-import { FrameIndex, keyframeBefore } from '../frame-index.js'
+import { FrameIndex } from '../frame-index.js'
 import type { FrameRequest, VideoInfo, VideoReader } from '../reader.js'
-import { checkSourceFile } from '../source-file.js'
+import { checkSourceFile, checkStillThere } from '../source-file.js'
 import { frameTime, type Produced, withStandIns } from '../stand-in.js'
+import { commandFor } from './command.js'
 import type { FfmpegPrograms } from './find.js'
 import { demuxWithFfprobe } from './probe.js'
-import { filterChain } from './select.js'
+import { FfmpegRun } from './run.js'
 
 export interface FfmpegOptions {
   /** Threads of each decoder. Default: 1, as many videos are decoded at once. */
@@ -19,53 +17,38 @@ export interface FfmpegOptions {
   readonly stallMs?: number
 }
 
-/** Seconds that a seek aims before the keyframe it wants, so that rounding cannot make it land after. */
-const SEEK_MARGIN = 0.5
-/** Decoding so many seconds is quicker than to worry about seeking. */
-const SEEK_WORTH = 5
-
 /** Reads videos with the ffmpeg and ffprobe programs, one child process a video. */
 export function createFfmpegReader(
   programs: FfmpegPrograms,
   { threads = 1, stallMs = 60_000 }: FfmpegOptions = {},
 ): VideoReader {
-  const running = new Set<FfmpegCommand>()
+  const running = new Set<FfmpegRun>()
 
+  /** What ffmpeg gives; where a Ctrl-C meant for this process has ended it too, another goes on. */
   async function* produced(request: FrameRequest): AsyncGenerator<Produced> {
-    const { video, indices, signal, allocate } = request
-    if (indices.length === 0) return
-    signal?.throwIfAborted()
-    const { width, height } = outputSize(video, request.geometry)
-    const command = commandFor(programs, request, threads)
-    const shown = new ShownFrames(command)
-    const bytes = new ByteReader(command.pipe() as unknown as Readable, stallMs)
-    const stop = (): void => void command.kill('SIGKILL')
-    signal?.addEventListener('abort', stop, { once: true })
-    running.add(command)
-    try {
-      const wanted = new Set(indices)
-      const last = indices.at(-1) as number
-      const match = matcher(video, indices)
-      let spare: Uint8Array | undefined
-      for (let n = 0; ; n++) {
-        const pixels = spare ?? allocate?.(width * height * 3) ?? new Uint8Array(width * height * 3)
-        if ((await bytes.fill(pixels)) < pixels.length) break
-        const index = match(await shown.timestamp(n), n)
-        if (index === undefined || !wanted.has(index)) {
-          spare = pixels
-          continue
+    if (request.indices.length === 0) return
+    request.signal?.throwIfAborted()
+    await checkStillThere(request.video.path)
+    let { indices } = request
+    for (;;) {
+      const run = new FfmpegRun(commandFor(programs, { ...request, indices }, threads), stallMs)
+      const stop = (): void => run.kill()
+      request.signal?.addEventListener('abort', stop, { once: true })
+      running.add(run)
+      let given = 0
+      try {
+        for await (const frame of pictures(run, { ...request, indices })) {
+          given = indices.indexOf(frame.index, given) + 1
+          yield frame
         }
-        spare = undefined
-        wanted.delete(index)
-        yield { index, time: frameTime(video, index), width, height, pixels }
-        if (index === last) return
+        request.signal?.throwIfAborted()
+        if (given === indices.length || !(await goesOn(run, request.video))) return
+        indices = indices.slice(given)
+      } finally {
+        request.signal?.removeEventListener('abort', stop)
+        running.delete(run)
+        run.kill()
       }
-      signal?.throwIfAborted()
-      shown.refuseCrash(video.path)
-    } finally {
-      signal?.removeEventListener('abort', stop)
-      running.delete(command)
-      stop()
     }
   }
 
@@ -73,97 +56,54 @@ export function createFfmpegReader(
     name: 'ffmpeg',
     async probe(path, signal) {
       await checkSourceFile(path)
-      return judge(await demuxWithFfprobe(programs.ffprobe, path, signal))
+      return judge(await demuxWithFfprobe(programs.ffprobe, path, stallMs, signal))
     },
     frames: (request) => withStandIns(request, produced(request)),
     async close() {
-      for (const command of running) command.kill('SIGKILL')
+      for (const run of running) run.kill()
     },
   }
 }
 
-function commandFor(
-  { ffmpeg: program, fpsMode }: FfmpegPrograms,
-  request: FrameRequest,
-  threads: number,
-): FfmpegCommand {
-  const seek = seekSeconds(request)
-  return ffmpeg()
-    .setFfmpegPath(program)
-    .input(`file:${request.video.path}`)
-    .inputOptions([
-      ...['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'info', '-protocol_whitelist', 'file'],
-      ...['-threads', String(threads), '-noautorotate'],
-      ...(seek === undefined ? [] : ['-noaccurate_seek', '-ss', String(seek)]),
-      '-copyts',
-    ])
-    .outputOptions(['-map', '0:V:0', '-an', '-sn', '-dn', '-filter_threads', '1'])
-    .outputOptions('-vf', filterChain(request))
-    .outputOptions([fpsMode ? '-fps_mode' : '-vsync', 'passthrough', '-pix_fmt', 'rgb24'])
-    .format('rawvideo')
+/** The wanted ones of a run's pictures, up to the last wanted. */
+async function* pictures(
+  run: FfmpegRun,
+  { video, indices, geometry, allocate }: FrameRequest,
+): AsyncGenerator<Produced> {
+  const { width, height } = outputSize(video, geometry)
+  const bytes = width * height * 3
+  const wanted = new Set(indices)
+  const last = indices.at(-1)
+  const frameAt = video.timing === 'counted' ? (stamp: number) => stamp : indexer(video)
+  let pixels: Uint8Array | undefined
+  for (;;) {
+    pixels ??= allocate?.(bytes) ?? new Uint8Array(bytes)
+    const stamp = await run.next(pixels)
+    if (stamp === undefined) return
+    const index = frameAt(stamp)
+    if (index === undefined || !wanted.delete(index)) continue
+    yield { index, time: frameTime(video, index), width, height, pixels }
+    pixels = undefined
+    if (index === last) return
+  }
 }
 
-/** Where to start reading, in seconds from the start of the file; undefined: at the start. */
-function seekSeconds({ video, indices }: FrameRequest): number | undefined {
-  if (video.timing === 'counted') return undefined
-  const key = frameTime(video, keyframeBefore(video, indices[0] ?? 0))
-  return key > SEEK_WORTH ? key - SEEK_MARGIN : undefined
-}
-
-/** Tells which frame an emitted one is: by its timestamp, or by counting where timestamps mean nothing. */
-function matcher(
-  video: VideoInfo,
-  indices: readonly number[],
-): (timestamp: number, emitted: number) => number | undefined {
-  if (video.timing === 'counted') return (_, emitted) => (indices.length <= 64 ? indices[emitted] : emitted)
+function indexer(video: VideoInfo): (stamp: number) => number | undefined {
   const index = new FrameIndex(video)
-  return (timestamp) => index.at(timestamp)
+  return (stamp) => (Number.isNaN(stamp) ? undefined : index.at(stamp))
 }
 
-const SHOWN = /Parsed_showinfo[^\]]*\] n: *(\d+) pts: *(-?\d+|NOPTS)/
-const STDERR_LINES = 20
-
-/** The timestamps of emitted frames: the n-th line of showinfo is about the n-th picture on the pipe. */
-class ShownFrames {
-  readonly #timestamps = new Map<number, number>()
-  readonly #lines: string[] = []
-  #arrived: (() => void) | undefined
-  #failure: Error | undefined
-  #ended = false
-
-  constructor(command: FfmpegCommand) {
-    command.on('stderr', (line: string) => {
-      const found = SHOWN.exec(line)
-      if (found === null) {
-        this.#lines.push(line)
-        if (this.#lines.length > STDERR_LINES) this.#lines.shift()
-        return
-      }
-      this.#timestamps.set(Number(found[1]), Number(found[2]))
-      this.#arrived?.()
-    })
-    const end = (error?: Error): void => {
-      this.#failure = error
-      this.#ended = true
-      this.#arrived?.()
-    }
-    command.on('error', end)
-    command.on('end', () => end())
+/** Whether frames that are missing at the end of a run are to be had from another. @throws StanflowError */
+async function goesOn(run: FfmpegRun, { path, codec }: VideoInfo): Promise<boolean> {
+  const ending = await run.ending()
+  const cause = run.said
+  if (ending === 'crashed') {
+    throw new StanflowError('MEDIA_CRASH', `ffmpeg ended abnormally on ${path}`, { cause })
   }
-
-  async timestamp(n: number): Promise<number> {
-    while (!this.#timestamps.has(n) && !this.#ended)
-      await new Promise<void>((resolve) => (this.#arrived = resolve))
-    const timestamp = this.#timestamps.get(n) ?? Number.NaN
-    this.#timestamps.delete(n)
-    return timestamp
-  }
-
-  /** Ended by a signal that was not ours: a crash, not the end of the data. */
-  refuseCrash(path: string): void {
-    if (this.#failure === undefined || !/killed with signal/.test(this.#failure.message)) return
-    throw new StanflowError('MEDIA_CRASH', `ffmpeg ended abnormally on ${path}`, {
-      cause: this.#lines.join('\n'),
+  if (/Decoder \(codec [^)]*\) not found|Unknown decoder/.test(cause)) {
+    throw new StanflowError('MEDIA_UNSUPPORTED', `this ffmpeg cannot decode ${codec}, which ${path} is in`, {
+      cause,
     })
   }
+  return ending === 'stopped'
 }

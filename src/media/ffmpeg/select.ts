@@ -1,17 +1,28 @@
 import { deinterlaceFilter, fitFilter } from '../filters.js'
 import type { FrameRequest, VideoInfo } from '../reader.js'
+import { pattern } from './pattern.js'
 
 /** Beyond so many frames an expression that names each is slow, and too long for a command line. */
 const NAMED = 64
+/** Every so many decoded frames one is let through, wanted or not, to show that decoding goes on. */
+const SIGN_OF_LIFE = 250
 
 /** The filter chain of one ffmpeg: choose frames, say which they are, fit them. */
 export function filterChain({ video, indices, geometry }: FrameRequest): string {
   return [
     ...(video.interlaced ? [deinterlaceFilter(video)] : []),
-    `select=${quote(selectExpression(video, indices))}`,
+    // Frames without timestamps are told apart by counting, so their number becomes their timestamp.
+    ...(video.timing === 'counted' ? ['setpts=N'] : []),
+    // Quotes keep commas and parentheses from being read as structure.
+    `select='${selectExpression(video, indices)}+not(mod(n,${SIGN_OF_LIFE}))'`,
     'showinfo=checksum=0',
     fitFilter(video, geometry),
   ].join(',')
+}
+
+/** What ffmpeg stamps a frame with. */
+export function stampOf({ timing, timestamps }: VideoInfo, index: number): number {
+  return timing === 'counted' ? index : (timestamps[index] ?? Number.NaN)
 }
 
 /**
@@ -19,33 +30,9 @@ export function filterChain({ video, indices, geometry }: FrameRequest): string 
  * afterwards, so an expression that lets too many through costs time, not correctness.
  */
 export function selectExpression(video: VideoInfo, indices: readonly number[]): string {
-  if (video.timing === 'counted')
-    return indices.length <= NAMED ? indices.map((index) => `eq(n,${index})`).join('+') : '1'
-  const at = (index: number): number => video.timestamps[index] as number
-  if (indices.length <= NAMED) return indices.map((index) => `eq(pts,${at(index)})`).join('+')
-  return sparse(video, indices) ?? '1'
+  const stamps = indices.map((index) => stampOf(video, index))
+  if (stamps.length <= NAMED) return stamps.map((stamp) => `eq(pts,${stamp})`).join('+')
+  const { timestamps } = video
+  const span = (timestamps.at(-1) ?? 0) - (timestamps[0] ?? 0)
+  return pattern(stamps, video.timing === 'counted' ? 1 : span / (timestamps.length - 1)) ?? '1'
 }
-
-/** Wanted frames that come at a steady period: those near a multiple of it. Undefined where there is no such period. */
-function sparse(video: VideoInfo, indices: readonly number[]): string | undefined {
-  const times = indices.map((index) => video.timestamps[index] as number)
-  const start = times[0] as number
-  const period = ((times.at(-1) as number) - start) / (times.length - 1)
-  const typical =
-    ((video.timestamps.at(-1) as number) - (video.timestamps[0] as number)) / (video.timestamps.length - 1)
-  if (!(period > 2 * typical)) return undefined
-  let [early, late] = [0, 0]
-  for (const [i, time] of times.entries()) {
-    const offset = time - (start + i * period)
-    early = Math.min(early, offset)
-    late = Math.max(late, offset)
-  }
-  const width = late - early + typical / 2
-  // Not steady enough to leave out much.
-  if (width > period / 2) return undefined
-  const from = start + early - typical / 4
-  return `lte(mod(pts-(${from}),${period}),${width})`
-}
-
-/** For a filter argument: quotes keep commas and parentheses from being read as structure. */
-const quote = (expression: string): string => `'${expression}'`

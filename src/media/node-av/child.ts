@@ -9,6 +9,10 @@ import { type Failure, HEADER_BYTES, Kind, type Task } from './protocol.js'
 // The decoder process. libav runs on its one thread and writes to a blocking pipe: a reader that does not pull stops it.
 
 const OUT = 3
+/** Milliseconds of work without a record after which the parent hears that it goes on. */
+const SILENCE_MS = 5000
+let spoke = 0
+
 Log.setLevel(AV_LOG_ERROR)
 
 function send(kind: number, value: number, body: Uint8Array = new Uint8Array(0)): void {
@@ -18,10 +22,20 @@ function send(kind: number, value: number, body: Uint8Array = new Uint8Array(0))
   header.writeUInt32LE(body.length, 8)
   writeAll(header)
   writeAll(body)
+  spoke = Date.now()
+}
+
+function alive(): void {
+  if (Date.now() - spoke > SILENCE_MS) send(Kind.alive, 0)
 }
 
 function writeAll(bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(OUT, bytes, done)
+  try {
+    for (let done = 0; done < bytes.length; ) done += writeSync(OUT, bytes, done)
+  } catch {
+    // The parent is gone: nobody is left to write for.
+    process.exit(0)
+  }
 }
 
 function column(values: ArrayLike<number>): Uint8Array {
@@ -29,12 +43,13 @@ function column(values: ArrayLike<number>): Uint8Array {
 }
 
 function work(task: Task): void {
+  spoke = Date.now()
   if (task.kind === 'probe') {
-    const { head, packets } = demux(task.path)
+    const { head, packets } = demux(task.path, alive)
     send(Kind.demuxed, 0, Buffer.from(JSON.stringify(head)))
-    for (const values of [packets.pts, packets.duration, packets.key]) send(Kind.packets, 0, column(values))
+    for (const values of [packets.pts, packets.key]) send(Kind.packets, 0, column(values))
   } else {
-    for (const { index, pixels } of decodeFrames(task)) send(Kind.frame, index, pixels)
+    for (const { index, pixels } of decodeFrames(task, alive)) send(Kind.frame, index, pixels)
   }
   send(Kind.end, 0)
 }

@@ -8,10 +8,11 @@ import {
   AV_PKT_DATA_DISPLAYMATRIX,
   AV_PKT_FLAG_DISCARD,
   AV_PKT_FLAG_KEY,
+  AVERROR_EIO,
   AVMEDIA_TYPE_VIDEO,
 } from 'node-av/constants'
 import { avGetCodecName, avGetPixFmtName, Dictionary, FormatContext, Packet, type Stream } from 'node-av/lib'
-import type { Packets } from '../demuxed.js'
+import type { Packets } from '../frame-times.js'
 import { Failed } from './failed.js'
 import type { DemuxedHead } from './protocol.js'
 
@@ -54,13 +55,16 @@ function videoStream(format: FormatContext): Stream | undefined {
   )
 }
 
-/** One pass over the packets, nothing decoded. */
-export function demux(path: string): { readonly head: DemuxedHead; readonly packets: Packets } {
+/** One pass over the packets, nothing decoded. `alive` is called as it goes on. */
+export function demux(
+  path: string,
+  alive: () => void,
+): { readonly head: DemuxedHead; readonly packets: Packets } {
   const { format, stream } = openVideo(path)
   const packet = new Packet()
   packet.alloc()
   try {
-    const { packets, lasted } = readPackets(format, stream, packet)
+    const { packets, lasted } = readPackets(format, stream, packet, alive)
     const { codecpar, timeBase, avgFrameRate } = stream
     const container = format.iformat?.name ?? ''
     const promised = format.duration === AV_NOPTS_VALUE ? 0 : Number(format.duration) / 1e6
@@ -75,6 +79,7 @@ export function demux(path: string): { readonly head: DemuxedHead; readonly pack
       ),
       rotation: rotationOf(stream),
       pixelFormat: avGetPixFmtName(codecpar.format as Parameters<typeof avGetPixFmtName>[0]) ?? '',
+      alphaBeside: stream.metadata?.get('alpha_mode') === '1',
       interlaced: INTERLACED.has(codecpar.toJSON()['fieldOrder'] as number),
       averageRate: fraction(avgFrameRate),
       timeBase: fraction(timeBase),
@@ -97,14 +102,18 @@ function readPackets(
   format: FormatContext,
   video: Stream,
   packet: Packet,
+  alive: () => void,
 ): { packets: Packets; lasted: number } {
   const pts: number[] = []
-  const duration: number[] = []
   const key: number[] = []
   const units = format.streams.map(({ timeBase }) => timeBase.num / timeBase.den)
   let first = Number.POSITIVE_INFINITY
   let last = Number.NEGATIVE_INFINITY
-  while (format.readFrameSync(packet) >= 0) {
+  for (;;) {
+    const code = format.readFrameSync(packet)
+    if (code === AVERROR_EIO) throw new Failed('read', 'input/output error')
+    if (code < 0) break
+    alive()
     const { streamIndex, flags, pts: shown, dts } = packet
     const length = Number(packet.duration)
     const at = shown === AV_NOPTS_VALUE ? dts : shown
@@ -115,12 +124,11 @@ function readPackets(
     }
     if (streamIndex === video.index && (flags & AV_PKT_FLAG_DISCARD) === 0) {
       pts.push(shown === AV_NOPTS_VALUE ? Number.NaN : Number(shown))
-      duration.push(length)
       key.push((flags & AV_PKT_FLAG_KEY) === 0 ? 0 : 1)
     }
     packet.unref()
   }
-  return { packets: { pts, duration, key }, lasted: last > first ? last - first : 0 }
+  return { packets: { pts, key }, lasted: last > first ? last - first : 0 }
 }
 
 /** Clockwise degrees, from the display matrix. */

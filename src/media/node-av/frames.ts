@@ -4,9 +4,10 @@ import {
   AVERROR_EOF,
   AVSEEK_FLAG_BACKWARD,
   FF_THREAD_FRAME,
+  type FFVideoDecoder,
 } from 'node-av/constants'
 import { Codec, CodecContext, type FormatContext, Frame, Packet, type Stream } from 'node-av/lib'
-import { deinterlaceFilter, fitFilter, outputSize } from '../filters.js'
+import { alphaDecoder, deinterlaceFilter, fitFilter, outputSize } from '../filters.js'
 import { FrameIndex, keyframeBefore } from '../frame-index.js'
 import type { VideoInfo } from '../reader.js'
 import { closeVideo, openVideo } from './demux.js'
@@ -16,15 +17,16 @@ import type { Task } from './protocol.js'
 
 /** Decoding on is cheaper than seeking over so few frames. */
 const NEAR = 4
-/** Earlier keyframes tried after a seek that lands late, before decoding from the start. */
-const SEEK_TRIES = 3
+/** Seconds before a keyframe to seek to, in turn, before decoding from the start. */
+const RUN_UPS = [0, 1, 5, 30]
 
-/** Decodes the frames of a task one after another; each frame's pixels are valid until the next is asked for. */
+/** Decodes the frames of a task one after another; `alive` is called with each decoded frame, wanted or not. */
 export function* decodeFrames(
   task: Extract<Task, { kind: 'frames' }>,
+  alive: () => void,
 ): Generator<{ index: number; pixels: Uint8Array }> {
   const { video } = task
-  const decoder = new Decoder(video, task.threads)
+  const decoder = new Decoder(video, task.threads, alive)
   const fit = new FilterChain(fitFilter(video, task.geometry), video.timeBase)
   const { width, height } = outputSize(video, task.geometry)
   const fitted = new Frame()
@@ -51,6 +53,7 @@ export function* decodeFrames(
 /** A decoder that goes to any frame: on from where it is, or by the last keyframe before, whichever is nearer. */
 class Decoder {
   readonly #video: VideoInfo
+  readonly #alive: () => void
   readonly #index: FrameIndex
   #format: FormatContext
   #stream: Stream
@@ -61,15 +64,21 @@ class Decoder {
   readonly #whole = new Frame()
   /** Index of the frame in hand; what comes next is later. */
   #at = -1
+  /** The packet of a keyframe that was sought, yet to be decoded. */
+  #held = false
   #counted = -1
 
-  constructor(video: VideoInfo, threads: number) {
+  constructor(video: VideoInfo, threads: number, alive: () => void) {
     this.#video = video
+    this.#alive = alive
     this.#index = new FrameIndex(video)
     const { format, stream } = openVideo(video.path)
     this.#format = format
     this.#stream = stream
-    const codec = Codec.findDecoder(stream.codecpar.codecId)
+    const special = alphaDecoder(video)
+    const codec =
+      (special && Codec.findDecoderByName(special as FFVideoDecoder)) ??
+      Codec.findDecoder(stream.codecpar.codecId)
     if (codec === null) throw new Failed('unsupported', `no decoder for ${video.codec}`)
     this.#context.allocContext3(codec)
     this.#context.parametersToContext(stream.codecpar)
@@ -88,8 +97,12 @@ class Decoder {
   frameAt(wanted: number): Frame | undefined {
     if (wanted === this.#at) return this.#current()
     if (wanted < this.#at) return undefined
-    const key = keyframeBefore(this.#video, wanted)
-    if (this.#video.timing === 'timestamps' && key > this.#at + NEAR) this.#seek(wanted)
+    // Deinterlacing looks at the frame before, too.
+    const key = keyframeBefore(
+      this.#video,
+      this.#deinterlace === undefined ? wanted : Math.max(0, wanted - 1),
+    )
+    if (this.#video.timing === 'timestamps' && key > this.#at + NEAR) this.#seek(key)
     return this.#goOn(wanted)
   }
 
@@ -116,26 +129,38 @@ class Decoder {
     return this.#at === wanted ? this.#current() : undefined
   }
 
-  /** Goes to a place before the frame. Containers without an index may land late: then earlier keyframes are tried. */
-  #seek(wanted: number): void {
-    const before = this.#at
-    let key = keyframeBefore(this.#video, wanted)
-    for (let tries = 0; tries < SEEK_TRIES && key > before; tries++) {
-      const target = BigInt(this.#video.timestamps[key] as number)
-      const sought = this.#format.seekFrameSync(this.#stream.index, target, AVSEEK_FLAG_BACKWARD) >= 0
-      this.#restart()
-      const landed = sought ? this.#next() : undefined
-      if (landed !== undefined && landed <= wanted) {
-        this.#at = landed
-        return
-      }
-      key = key > 0 ? keyframeBefore(this.#video, key - 1) : -1
+  /**
+   * Goes to a keyframe. Containers without an index may land late, or amid a group of pictures: earlier places are tried
+   * and packets passed over until the keyframe's own comes.
+   */
+  #seek(key: number): void {
+    const timestamp = this.#video.timestamps[key] ?? 0
+    const second = this.#video.timeBase.den / this.#video.timeBase.num
+    const found = RUN_UPS.some((seconds) => this.#find(timestamp, timestamp - seconds * second))
+    if (!found) {
+      this.#format.closeInputSync()
+      const { format, stream } = openVideo(this.#video.path)
+      this.#format = format
+      this.#stream = stream
     }
-    this.#format.closeInputSync()
-    const { format, stream } = openVideo(this.#video.path)
-    this.#format = format
-    this.#stream = stream
     this.#restart()
+  }
+
+  /** Seeks to `from` and reads on to the keyframe's packet, which is then in hand; false where it doesn't come. */
+  #find(keyframe: number, from: number): boolean {
+    this.#held = false
+    this.#packet.unref()
+    const place = BigInt(Math.floor(from))
+    if (this.#format.seekFrameSync(this.#stream.index, place, AVSEEK_FLAG_BACKWARD) < 0) return false
+    while (this.#read()) {
+      const { isKeyframe, pts } = this.#packet
+      if (isKeyframe && pts !== AV_NOPTS_VALUE && Number(pts) >= keyframe) {
+        this.#held = Number(pts) === keyframe
+        return this.#held
+      }
+      this.#packet.unref()
+    }
+    return false
   }
 
   #restart(): void {
@@ -176,7 +201,10 @@ class Decoder {
     this.#frame.unref()
     for (;;) {
       const code = this.#context.receiveFrameSync(this.#frame)
-      if (code >= 0) return this.#frame
+      if (code >= 0) {
+        this.#alive()
+        return this.#frame
+      }
       if (code === AVERROR_EOF) return undefined
       if (code === AVERROR_EAGAIN) this.#feed()
       // Anything else is one damaged frame: those after it may be good.
@@ -184,16 +212,18 @@ class Decoder {
   }
 
   #feed(): void {
-    for (;;) {
-      const code = this.#format.readFrameSync(this.#packet)
-      if (code < 0) {
-        this.#context.sendPacketSync(null)
-        return
-      }
-      const ours = this.#packet.streamIndex === this.#stream.index
-      if (ours) this.#context.sendPacketSync(this.#packet)
+    if (this.#held || this.#read()) this.#context.sendPacketSync(this.#packet)
+    else this.#context.sendPacketSync(null)
+    this.#held = false
+    this.#packet.unref()
+  }
+
+  /** Reads the stream's next packet; false at the end. */
+  #read(): boolean {
+    while (this.#format.readFrameSync(this.#packet) >= 0) {
+      if (this.#packet.streamIndex === this.#stream.index) return true
       this.#packet.unref()
-      if (ours) return
     }
+    return false
   }
 }

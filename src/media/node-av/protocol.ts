@@ -17,19 +17,21 @@ export const HEADER_BYTES = 12
 export const Kind = {
   /** JSON: the demuxed file without its packets. */
   demuxed: 1,
-  /** Float64: pts, duration and key, one column after another. */
+  /** Float64: pts and key, one column after another. */
   packets: 2,
   /** Pixels of one frame; the value is its index. */
   frame: 3,
   /** JSON: why it failed. */
   failed: 4,
   end: 5,
+  /** Work goes on, though there is nothing to show for it yet. */
+  alive: 6,
 } as const
 
 export type DemuxedHead = Omit<Demuxed, 'packets'>
 
 export interface Failure {
-  /** `open`: the file is no video; `stream`: it has none; `decode`: the data is bad; `unsupported`: no decoder. */
-  readonly stage: 'open' | 'stream' | 'decode' | 'unsupported'
+  /** `open`: the file is no video; `stream`: it has none; `decode`: the data is bad; `read`: the disk fails; `unsupported`: no decoder. */
+  readonly stage: 'open' | 'stream' | 'decode' | 'read' | 'unsupported'
   readonly detail: string
 }

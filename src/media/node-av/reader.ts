@@ -2,7 +2,7 @@ import { StanflowError } from '../../errors.js'
 import { type Demuxed, judge } from '../demuxed.js'
 import { outputSize } from '../filters.js'
 import type { FrameRequest, VideoReader } from '../reader.js'
-import { checkSourceFile, openingError } from '../source-file.js'
+import { checkSourceFile, checkStillThere, openingError } from '../source-file.js'
 import { frameTime, type Produced, withStandIns } from '../stand-in.js'
 import { DecoderProcess, type Record } from './process.js'
 import { type DemuxedHead, type Failure, Kind, type Task } from './protocol.js'
@@ -42,10 +42,15 @@ export function createNodeAvReader({ threads = 1, stallMs = 60_000 }: NodeAvOpti
       for (;;) {
         const record = await decoder.record(path, allocate)
         if (record.kind === Kind.end) return
+        if (record.kind === Kind.alive) continue
         if (record.kind === Kind.failed)
           throw await failed(path, JSON.parse(Buffer.from(record.body).toString()), decoder.stderr)
         yield record
       }
+    } catch (error) {
+      // A process that was ended on purpose looks like a crash.
+      signal?.throwIfAborted()
+      throw error
     } finally {
       signal?.removeEventListener('abort', kill)
       running.delete(decoder)
@@ -69,11 +74,11 @@ export function createNodeAvReader({ threads = 1, stallMs = 60_000 }: NodeAvOpti
         if (kind === Kind.demuxed) head = JSON.parse(Buffer.from(body).toString()) as DemuxedHead
         else columns.push(new Float64Array(body.buffer, body.byteOffset, body.byteLength / 8))
       }
-      const [pts, duration, key] = columns
-      if (head === undefined || pts === undefined || duration === undefined || key === undefined) {
+      const [pts, key] = columns
+      if (head === undefined || pts === undefined || key === undefined) {
         throw new StanflowError('INTERNAL', 'the decoder process left a probe unfinished')
       }
-      return judge({ ...head, packets: { pts, duration, key } } satisfies Demuxed)
+      return judge({ ...head, packets: { pts, key } } satisfies Demuxed)
     },
 
     frames(request) {
@@ -95,9 +100,11 @@ export function createNodeAvReader({ threads = 1, stallMs = 60_000 }: NodeAvOpti
 }
 
 async function* produced(
-  { video, geometry }: FrameRequest,
+  { video, indices, geometry }: FrameRequest,
   records: AsyncIterable<Record>,
 ): AsyncGenerator<Produced> {
+  if (indices.length === 0) return
+  await checkStillThere(video.path)
   const size = outputSize(video, geometry)
   for await (const { value: index, body: pixels } of records)
     yield { index, time: frameTime(video, index), ...size, pixels }
@@ -112,6 +119,8 @@ async function failed(path: string, { stage, detail }: Failure, stderr: string):
       return new StanflowError('MEDIA_NO_VIDEO_STREAM', `${path} has no video stream`, { cause })
     case 'unsupported':
       return new StanflowError('MEDIA_UNSUPPORTED', `${path}: ${detail}`, { cause })
+    case 'read':
+      return new StanflowError('INPUT_READ', `${path} cannot be read to its end`, { cause })
     case 'decode':
       return new StanflowError('MEDIA_DECODE', `${path} cannot be decoded: ${detail}`, { cause })
   }
