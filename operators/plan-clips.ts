@@ -8,6 +8,9 @@ export interface Timeline {
   readonly duration: number
 }
 
+/** Seconds by which a container may round a duration down: Matroska counts in milliseconds. */
+const ROUNDING = 0.002
+
 /** Which frames make which clips, in order; made lazily, so a long video's plan need not be held. */
 export function* planClips(timeline: Timeline, sampling: Sampling): Generator<ClipPlan> {
   const { times, duration } = timeline
@@ -20,7 +23,7 @@ export function* planClips(timeline: Timeline, sampling: Sampling): Generator<Cl
     const start = index * stride
     const end = Math.min(start + length, duration)
     // The first window always counts: a video shorter than half a window is still a moment.
-    if (index > 0 && end - start < length / 2) return
+    if (index > 0 && end - start < length / 2 - ROUNDING) return
     const step = (end - start) / frames
     const frameIndices = Array.from({ length: frames }, (_, i) => shownAt(times, start + (i + 0.5) * step))
     yield { index, start, end, frameIndices }

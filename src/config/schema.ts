@@ -115,7 +115,7 @@ export const configSchema = z.object({
   }),
   reader: key(choice('auto', 'ffmpeg', 'node-av'), 'auto', {
     group: 'Run',
-    about: 'what decodes; auto: ffmpeg where it is installed',
+    about: 'what decodes; auto: node-av, and ffmpeg for runs of frames where it is installed',
   }),
   checkpoint: key(duration(3600), 30, { group: 'Run', about: 'work that a crash may cost at most' }),
   strict: key(onOff(), false, { group: 'Run', about: 'exit with 1 when any video failed' }),

@@ -47,6 +47,8 @@ describe('window sampling', () => {
       [...planClips(regular(seconds * 10, 10), { ...window, stride: 2 })].map(({ end }) => end)
     assert.deepEqual(ends(5), [2, 4, 5])
     assert.deepEqual(ends(4.9), [2, 4])
+    const rounded = planClips({ ...regular(50, 10), duration: 4.999 }, { ...window, stride: 2 })
+    assert.equal([...rounded].length, 3, 'a container that counts in milliseconds')
   })
 
   test('a video shorter than half a window is still one clip', () => {
