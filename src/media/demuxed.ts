@@ -32,6 +32,8 @@ export interface Demuxed {
   readonly promisedDuration: number
   /** Where the last packet of any stream ends, minus where the first starts, in seconds. */
   readonly lastedDuration: number
+  /** True where packets marked for discarding, a keyframe among them, come before the first one kept. */
+  readonly startsHidden: boolean
   /** Video packets in file order, those marked for discarding left out. */
   readonly packets: Packets
 }

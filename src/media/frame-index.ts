@@ -34,7 +34,7 @@ export class FrameIndex {
   }
 }
 
-/** The last keyframe at or before a frame, as an index into the frames. */
+/** The last keyframe at or before a frame, as an index into the frames; 0, the start, where there is none. */
 export function keyframeBefore({ keyframes }: VideoInfo, index: number): number {
   let low = 0
   let high = keyframes.length - 1
@@ -43,5 +43,6 @@ export function keyframeBefore({ keyframes }: VideoInfo, index: number): number 
     if ((keyframes[middle] as number) <= index) low = middle
     else high = middle - 1
   }
-  return keyframes[low] ?? 0
+  const found = keyframes[low] ?? 0
+  return found <= index ? found : 0
 }

@@ -15,7 +15,9 @@ export interface FrameTimes {
   readonly tail: number
 }
 
-interface Clock {
+interface Stream {
+  /** True where a keyframe that is not shown itself comes first, as in trimmed videos: then every packet can be decoded. */
+  readonly startsHidden: boolean
   readonly averageRate: { readonly num: number; readonly den: number }
   readonly timeBase: { readonly num: number; readonly den: number }
 }
@@ -25,26 +27,31 @@ const USUAL_RATE = 25
 /** Part of the packets that may share a timestamp with another before timestamps count as unusable. */
 const SHARED = 0.1
 
-/** When frames are shown, out of the packets from the first keyframe on. */
-export function frameTimes(packets: Packets, { averageRate, timeBase }: Clock): FrameTimes {
+/** When frames are shown, out of the packets that can be decoded. */
+export function frameTimes(packets: Packets, { startsHidden, averageRate, timeBase }: Stream): FrameTimes {
   const rate = averageRate.num > 0 && averageRate.den > 0 ? averageRate.num / averageRate.den : USUAL_RATE
   const period = timeBase.den / (timeBase.num * rate)
-  const start = Math.max(0, Array.prototype.indexOf.call(packets.key, 1))
-  return byTimestamps(packets, start, period) ?? byCounting(packets, start, period)
+  const start = startsHidden ? 0 : Math.max(0, Array.prototype.indexOf.call(packets.key, 1))
+  // Frames shown before the first keyframe can't be decoded.
+  const earliest = startsHidden ? Number.NEGATIVE_INFINITY : (packets.pts[start] ?? Number.NaN)
+  return byTimestamps(packets, start, earliest, period) ?? byCounting(packets, start, period)
 }
 
 /** Undefined where timestamps don't tell frames apart. */
-function byTimestamps({ pts, key }: Packets, start: number, period: number): FrameTimes | undefined {
+function byTimestamps(
+  { pts, key }: Packets,
+  start: number,
+  earliest: number,
+  period: number,
+): FrameTimes | undefined {
   const count = pts.length - start
-  const first = pts[start] ?? Number.NaN
-  if (Number.isNaN(first)) return undefined
+  if (Number.isNaN(earliest)) return undefined
   const timed: number[] = []
   let missing = 0
   for (let i = start; i < pts.length; i++) {
     const at = pts[i] ?? Number.NaN
     if (Number.isNaN(at)) missing++
-    // Frames shown before the first keyframe can't be decoded.
-    else if (at >= first) timed.push(i)
+    else if (at >= earliest) timed.push(i)
   }
   // Where each second packet has none, they are the second fields of interlaced frames.
   if (missing > count / 2) return undefined

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
 import { pattern } from '../../src/media/ffmpeg/pattern.js'
 import { openReader } from '../../src/media/open-reader.js'
 import type { VideoInfo, VideoReader } from '../../src/media/reader.js'
 import { changingVideo, VIDEO_NAMES, VIDEOS, VideoFolder, type VideoName } from '../support/videos.js'
 import { decodeAll, difference, spelled } from './measure.js'
+
+const run = promisify(execFile)
 
 /** Mean grey levels that the readers' pictures may differ by. */
 const CLOSE = 2
@@ -79,6 +83,24 @@ test('a video may change its size midway', async () => {
     const shown = frames.map((frame) => spelled(frame, 4 / 3))
     assert.equal(shown.join(), indices.join(), reader.name)
   }
+})
+
+test('a video trimmed by an edit list shows nothing from before the cut', async (t) => {
+  const path = videos.path('trimmed.mp4')
+  const whole = await videos.video('h264')
+  await run('ffmpeg', ['-v', 'error', '-y', '-ss', '1.3', '-i', whole, '-c', 'copy', path])
+  const video = await nodeAv.probe(path)
+  assert.deepEqual(await ffmpeg.probe(path), video)
+  const indices = Array.from(video.timestamps, (_, i) => i)
+  const [a = [], b = []] = await Promise.all(
+    [ffmpeg, nodeAv].map(async (reader) =>
+      (await decodeAll(reader, { video, indices })).map((frame) => spelled(frame, 4 / 3)),
+    ),
+  )
+  t.diagnostic(`${video.timestamps.length} frames, from ${a[0]} to ${a.at(-1)}`)
+  assert.deepEqual(b, a)
+  assert.ok(a[0] === 32 || a[0] === 33, `first is frame ${a[0]}`)
+  assert.ok(a.every((frame, i) => i === 0 || frame === (a[i - 1] ?? 0) + 1))
 })
 
 test('windows that overlap are told by a pattern, and come out whole', async () => {

@@ -59,7 +59,7 @@ for (const name of ['ffmpeg', 'node-av'] satisfies ReaderName[]) {
     test('no permission: INPUT_PERMISSION', {
       skip: process.getuid?.() === 0 && 'root may read all',
     }, async () => {
-      const path = videos.path('secret.mp4')
+      const path = videos.path(`secret-${name}.mp4`)
       await writeFile(path, 'secret')
       await chmod(path, 0o000)
       await assert.rejects(reader.probe(path), withCode('INPUT_PERMISSION'))

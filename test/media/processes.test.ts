@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import { StanflowError } from '../../src/errors.js'
 import { findFfmpeg } from '../../src/media/ffmpeg/find.js'
 import { createFfmpegReader } from '../../src/media/ffmpeg/reader.js'
+import { createNodeAvReader } from '../../src/media/node-av/reader.js'
 import { openReader } from '../../src/media/open-reader.js'
 import type { ReaderName, VideoInfo, VideoReader } from '../../src/media/reader.js'
 import { DAMAGED } from '../support/damaged.js'
@@ -135,9 +137,30 @@ test('a Ctrl-C that reaches ffmpeg too does not cut its frames short', async () 
   await reader.close()
 })
 
+for (const name of ['ffmpeg', 'node-av'] satisfies ReaderName[]) {
+  test(`a decoder that hangs: MEDIA_TIMEOUT, by ${name}`, async () => {
+    const programs = await findFfmpeg()
+    assert.ok(programs)
+    const stallMs = 1000
+    const reader =
+      name === 'ffmpeg' ? createFfmpegReader(programs, { stallMs }) : createNodeAvReader({ stallMs })
+    const video = await reader.probe(long)
+    const frames = reader.frames({ video, indices: every(video), geometry: { kind: 'crop', size: 96 } })
+    await frames.next()
+    for (const { pid } of await children(PROGRAM[name])) process.kill(pid, 'SIGSTOP')
+    await assert.rejects(
+      async () => {
+        for await (const _ of frames);
+      },
+      (error: unknown) => error instanceof StanflowError && error.code === 'MEDIA_TIMEOUT',
+    )
+    await reader.close()
+    assert.deepEqual(await gone(PROGRAM[name]), [])
+  })
+}
+
 /** Processor time a process has used, in hundredths of a second. */
 async function ticks(pid: number): Promise<number> {
-  const { readFile } = await import('node:fs/promises')
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return Number(fields[11]) + Number(fields[12])

@@ -72,6 +72,7 @@ export async function demuxWithFfprobe(
   )
   if (stream === undefined)
     throw new StanflowError('MEDIA_NO_VIDEO_STREAM', `${path} has no video stream`, { cause: stderr.trim() })
+  const { startsHidden, pts, key } = packets.of(Number(stream['index']))
   return {
     path,
     container: format['format_name'],
@@ -89,7 +90,8 @@ export async function demuxWithFfprobe(
     promisedFrames: number(stream['nb_frames'], 0),
     promisedDuration: number(format['duration'], 0),
     lastedDuration: packets.lasted,
-    packets: packets.of(Number(stream['index'])),
+    startsHidden,
+    packets: { pts, key },
   }
 }
 
@@ -104,9 +106,15 @@ function parse(line: string): { section: string; fields: Fields } {
   return { section, fields }
 }
 
+interface Columns {
+  readonly pts: number[]
+  readonly key: number[]
+  startsHidden: boolean
+}
+
 /** Packets of all streams, column by column; only video needs keeping, but which stream that is comes last. */
 class PacketColumns {
-  readonly #streams = new Map<number, { pts: number[]; key: number[] }>()
+  readonly #streams = new Map<number, Columns>()
   #first = Number.POSITIVE_INFINITY
   #last = Number.NEGATIVE_INFINITY
 
@@ -116,24 +124,25 @@ class PacketColumns {
       this.#first = Math.min(this.#first, seconds)
       this.#last = Math.max(this.#last, seconds + number(fields['duration_time'], 0))
     }
+    const columns = this.of(Number(fields['stream_index']))
     const flags = fields['flags'] ?? ''
-    if (flags.includes('D')) return
-    const index = Number(fields['stream_index'])
-    let columns = this.#streams.get(index)
-    if (columns === undefined) {
-      columns = { pts: [], key: [] }
-      this.#streams.set(index, columns)
+    if (flags.includes('D')) {
+      columns.startsHidden ||= columns.pts.length === 0 && flags.includes('K')
+    } else {
+      columns.pts.push(number(fields['pts'], Number.NaN))
+      columns.key.push(flags.includes('K') ? 1 : 0)
     }
-    columns.pts.push(number(fields['pts'], Number.NaN))
-    columns.key.push(flags.includes('K') ? 1 : 0)
   }
 
+  /** Seconds from the start of the earliest packet to the end of the latest. */
   get lasted(): number {
     return this.#last > this.#first ? this.#last - this.#first : 0
   }
 
-  of(stream: number): { pts: number[]; key: number[] } {
-    return this.#streams.get(stream) ?? { pts: [], key: [] }
+  of(stream: number): Columns {
+    const columns = this.#streams.get(stream) ?? { pts: [], key: [], startsHidden: false }
+    this.#streams.set(stream, columns)
+    return columns
   }
 }
 

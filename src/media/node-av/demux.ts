@@ -64,7 +64,7 @@ export function demux(
   const packet = new Packet()
   packet.alloc()
   try {
-    const { packets, lasted } = readPackets(format, stream, packet, alive)
+    const { packets, startsHidden, lasted } = readPackets(format, stream, packet, alive)
     const { codecpar, timeBase, avgFrameRate } = stream
     const container = format.iformat?.name ?? ''
     const promised = format.duration === AV_NOPTS_VALUE ? 0 : Number(format.duration) / 1e6
@@ -86,6 +86,7 @@ export function demux(
       promisedFrames: Number(stream.nbFrames),
       promisedDuration: promised,
       lastedDuration: lasted,
+      startsHidden,
     }
     return { head, packets }
   } finally {
@@ -103,9 +104,10 @@ function readPackets(
   video: Stream,
   packet: Packet,
   alive: () => void,
-): { packets: Packets; lasted: number } {
+): { packets: Packets; startsHidden: boolean; lasted: number } {
   const pts: number[] = []
   const key: number[] = []
+  let startsHidden = false
   const units = format.streams.map(({ timeBase }) => timeBase.num / timeBase.den)
   let first = Number.POSITIVE_INFINITY
   let last = Number.NEGATIVE_INFINITY
@@ -122,13 +124,15 @@ function readPackets(
       first = Math.min(first, Number(at) * unit)
       last = Math.max(last, (Number(at) + length) * unit)
     }
-    if (streamIndex === video.index && (flags & AV_PKT_FLAG_DISCARD) === 0) {
+    if (streamIndex === video.index && (flags & AV_PKT_FLAG_DISCARD) !== 0) {
+      startsHidden ||= pts.length === 0 && (flags & AV_PKT_FLAG_KEY) !== 0
+    } else if (streamIndex === video.index) {
       pts.push(shown === AV_NOPTS_VALUE ? Number.NaN : Number(shown))
       key.push((flags & AV_PKT_FLAG_KEY) === 0 ? 0 : 1)
     }
     packet.unref()
   }
-  return { packets: { pts, key }, lasted: last > first ? last - first : 0 }
+  return { packets: { pts, key }, startsHidden, lasted: last > first ? last - first : 0 }
 }
 
 /** Clockwise degrees, from the display matrix. */
