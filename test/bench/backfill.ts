@@ -17,7 +17,8 @@ import { median, table, timed } from './table.js'
 const { values: flags } = parseArgs({
   options: {
     videos: { type: 'string', default: '24' },
-    seconds: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '15' },
+    size: { type: 'string', default: '320x240' },
     rounds: { type: 'string', default: '3' },
     model: { type: 'string', multiple: true, default: ['default', 'random:vit-b-32'] },
     help: { type: 'boolean', default: false },
@@ -25,7 +26,7 @@ const { values: flags } = parseArgs({
 })
 if (flags.help) {
   console.log(
-    'bench [--videos 24] [--seconds 10] [--rounds 3] [--model default] [--model random:vit-b-32 | FOLDER]…',
+    'bench [--videos 24] [--seconds 15] [--size 320x240] [--rounds 3] [--model default] [--model random:vit-b-32 | FOLDER]…',
   )
   process.exit(0)
 }
@@ -35,13 +36,15 @@ const concurrency = availableParallelism()
 const BATCH = 8
 const SAMPLINGS: readonly (readonly [string, Sampling])[] = [
   ['12 frames of the whole video', { kind: 'uniform', frames: 12 }],
-  ['12 frames every 2 s', { kind: 'window', frames: 12, length: 2, stride: 2 }],
+  ['12 frames every 5 s', { kind: 'window', frames: 12, length: 5, stride: 5 }],
 ]
 
 const dir = await mkdtemp(join(tmpdir(), 'stanflow-bench-'))
 try {
   const videos = join(dir, 'videos')
-  console.log(`rendering ${count} videos of ${flags.seconds} s, 640×360, 30 frames/s, h264`)
+  console.log(
+    `rendering ${count} videos of ${flags.seconds} s, ${flags.size}, 30 frames/s, h264, a keyframe every 250`,
+  )
   await renderAll(videos)
   const rows = []
   for (const model of flags.model) {
@@ -56,8 +59,8 @@ try {
 async function renderAll(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true })
   for (let n = 0; n < count; n++) {
-    const filter = `testsrc2=size=640x360:rate=30:duration=${flags.seconds},hue=h=${(n * 360) / count}`
-    await renderVideo(join(folder, `${String(n).padStart(3, '0')}.mp4`), { filter, codec: 'h264' })
+    const filter = `testsrc2=size=${flags.size}:rate=30:duration=${flags.seconds},hue=h=${(n * 360) / count}`
+    await renderVideo(join(folder, `${String(n).padStart(3, '0')}.mp4`), { filter, codec: 'h264', gop: 250 })
   }
 }
 

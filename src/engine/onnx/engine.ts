@@ -10,7 +10,7 @@ export async function loadOnnx(request: LoadRequest): Promise<LoadedModel> {
   const ask = correspondence(worker)
   let info: ModelInfo
   try {
-    info = (await ask({ kind: 'describe' })).info as ModelInfo
+    info = (await ask({ kind: 'load' })).info as ModelInfo
   } catch (error) {
     await worker.terminate()
     throw error

@@ -3,7 +3,7 @@ import type { ModelInfo } from '../engine.js'
 
 /** What the engine asks its worker thread. */
 export type Question = { readonly id: number } & (
-  | { readonly kind: 'describe' }
+  | { readonly kind: 'load' }
   /** `pixels`: uint8 `[clips · T, S, S, 3]`; its buffer moves to the worker and comes back with the answer. */
   | { readonly kind: 'video'; readonly pixels: Uint8Array<ArrayBuffer>; readonly clips: number }
   | { readonly kind: 'text'; readonly texts: readonly string[] }

@@ -32,7 +32,7 @@ async function createSession(graph: Uint8Array): Promise<InferenceSession> {
 }
 
 const model = open()
-let session: Promise<InferenceSession> | undefined
+let session: InferenceSession | undefined
 
 function open(): ReturnType<typeof openModel> | StanflowError {
   try {
@@ -45,6 +45,13 @@ function open(): ReturnType<typeof openModel> | StanflowError {
 function opened(): ReturnType<typeof openModel> {
   if (model instanceof StanflowError) throw model
   return model
+}
+
+/** Says what the model is, once it is ready to run. */
+async function load(): Promise<ModelInfo> {
+  const info = describe()
+  session = await createSession(videoGraph(opened(), request.frames))
+  return info
 }
 
 function describe(): ModelInfo {
@@ -70,10 +77,10 @@ function describe(): ModelInfo {
 }
 
 async function encodeVideo(pixels: Uint8Array, clips: number): Promise<Float32Array> {
-  session ??= createSession(videoGraph(opened(), request.frames))
+  if (session === undefined) throw new StanflowError('INTERNAL', 'the model is not loaded')
   const { size } = opened().config.vision
   const tensor = new Tensor('uint8', pixels, [clips * request.frames, size, size, 3])
-  const { embedding } = await (await session).run({ pixels: tensor })
+  const { embedding } = await session.run({ pixels: tensor })
   return embedding?.data as Float32Array
 }
 
@@ -102,8 +109,8 @@ async function answer(question: Question): Promise<Answer> {
   const { id } = question
   try {
     switch (question.kind) {
-      case 'describe':
-        return { id, info: describe() }
+      case 'load':
+        return { id, info: await load() }
       case 'video':
         return { id, vectors: await encodeVideo(question.pixels, question.clips), pixels: question.pixels }
       case 'text':
