@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +15,8 @@ const { values: flags } = parseArgs({
   options: {
     seconds: { type: 'string', multiple: true, default: ['10', '600', '7200'] },
     reader: { type: 'string', multiple: true, default: ['ffmpeg', 'node-av'] },
+    /** Where videos are kept between runs: two hours take minutes to render. */
+    videos: { type: 'string' },
   },
 })
 const CLI = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
@@ -57,7 +60,7 @@ async function peakOf(
     '--json',
   ]
   const started = performance.now()
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
   let printed = ''
   child.stdout.on('data', (chunk: Buffer) => {
     printed += chunk.toString()
@@ -81,8 +84,12 @@ try {
   for (const reader of flags.reader) {
     let first: number | undefined
     for (const seconds of flags.seconds) {
-      const video = join(dir, `${seconds}s.mp4`)
-      await renderVideo(video, { filter: `testsrc2=size=320x180:rate=25:duration=${seconds}`, codec: 'h264' })
+      const video = join(flags.videos ?? dir, `${seconds}s.mp4`)
+      if (!existsSync(video))
+        await renderVideo(video, {
+          filter: `testsrc2=size=320x180:rate=25:duration=${seconds}`,
+          codec: 'h264',
+        })
       const { peak, seconds: wall, clips } = await peakOf(video, reader)
       first ??= peak
       rows.push({
