@@ -54,7 +54,7 @@ export interface RenderOptions {
 /** Renders a video file; the container follows the extension. Works without an ffmpeg program. @throws StanflowError MEDIA_UNSUPPORTED */
 export async function renderVideo(path: string, options: RenderOptions): Promise<void> {
   Log.setLevel(AV_LOG_ERROR)
-  process.env['SVT_LOG'] ??= '1'
+  process.env.SVT_LOG ??= '1'
   const [encoderName, pixelFormat, defaults] = ENCODERS[options.codec]
   const graph = new FilterGraph()
   const output = new FormatContext()

@@ -104,13 +104,13 @@ for (const name of ['ffmpeg', 'node-av'] satisfies ReaderName[]) {
 describe('openReader', () => {
   const withoutFfmpeg = async <T>(work: () => Promise<T>): Promise<T> => {
     const { PATH, FFMPEG_PATH } = process.env
-    process.env['PATH'] = videos.dir
-    delete process.env['FFMPEG_PATH']
+    process.env.PATH = videos.dir
+    delete process.env.FFMPEG_PATH
     try {
       return await work()
     } finally {
-      process.env['PATH'] = PATH
-      if (FFMPEG_PATH !== undefined) process.env['FFMPEG_PATH'] = FFMPEG_PATH
+      process.env.PATH = PATH
+      if (FFMPEG_PATH !== undefined) process.env.FFMPEG_PATH = FFMPEG_PATH
     }
   }
 

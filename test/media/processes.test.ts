@@ -96,7 +96,7 @@ for (const name of ['ffmpeg', 'node-av'] satisfies ReaderName[]) {
     })
 
     test('damage in one video does not disturb another', async () => {
-      const bad = await DAMAGED['bitFlipped']?.(videos)
+      const bad = await DAMAGED.bitFlipped?.(videos)
       const good = await videos.video('h264')
       assert.ok(bad)
       const decoded = await Promise.allSettled(

@@ -10,7 +10,7 @@ export interface Process {
 export async function children(text: string): Promise<Process[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
   const found = await Promise.all(pids.map(describe))
-  return found.filter((one) => one !== undefined && one.command.includes(text)) as Process[]
+  return found.filter((one) => one?.command.includes(text)) as Process[]
 }
 
 async function describe(pid: number): Promise<Process | undefined> {

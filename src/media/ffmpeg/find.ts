@@ -18,14 +18,14 @@ export interface FfmpegPrograms {
 /** Looks for ffmpeg in FFMPEG_PATH, then in PATH; for ffprobe in FFPROBE_PATH, beside ffmpeg, then in PATH. */
 export async function findFfmpeg(env: NodeJS.ProcessEnv = process.env): Promise<FfmpegPrograms | undefined> {
   const onPath = (name: string): string[] =>
-    (env['PATH'] ?? '')
+    (env.PATH ?? '')
       .split(delimiter)
       .filter(Boolean)
       .map((folder) => join(folder, name))
-  const ffmpeg = await firstExecutable([...given(env['FFMPEG_PATH']), ...onPath('ffmpeg')])
+  const ffmpeg = await firstExecutable([...given(env.FFMPEG_PATH), ...onPath('ffmpeg')])
   if (ffmpeg === undefined) return undefined
   const ffprobe = await firstExecutable([
-    ...given(env['FFPROBE_PATH']),
+    ...given(env.FFPROBE_PATH),
     join(dirname(ffmpeg), 'ffprobe'),
     ...onPath('ffprobe'),
   ])

@@ -66,29 +66,27 @@ export async function demuxWithFfprobe(
       cause: stderr.trim(),
     })
   }
-  if (format['format_name'] === undefined) throw await openingError(path, stderr.trim())
-  const stream = streams.find(
-    (one) => one['codec_type'] === 'video' && one['disposition:attached_pic'] !== '1',
-  )
+  if (format.format_name === undefined) throw await openingError(path, stderr.trim())
+  const stream = streams.find((one) => one.codec_type === 'video' && one['disposition:attached_pic'] !== '1')
   if (stream === undefined)
     throw new StanflowError('MEDIA_NO_VIDEO_STREAM', `${path} has no video stream`, { cause: stderr.trim() })
-  const { startsHidden, pts, key } = packets.of(Number(stream['index']))
+  const { startsHidden, pts, key } = packets.of(Number(stream.index))
   return {
     path,
-    container: format['format_name'],
-    codec: stream['codec_name'] ?? '',
-    width: Number(stream['width'] ?? 0),
-    height: Number(stream['height'] ?? 0),
-    sampleAspect: fraction(stream['sample_aspect_ratio']),
+    container: format.format_name,
+    codec: stream.codec_name ?? '',
+    width: Number(stream.width ?? 0),
+    height: Number(stream.height ?? 0),
+    sampleAspect: fraction(stream.sample_aspect_ratio),
     // ffprobe counts counter-clockwise.
-    rotation: -number(stream['rotation'], 0),
-    pixelFormat: stream['pix_fmt'] ?? '',
+    rotation: -number(stream.rotation, 0),
+    pixelFormat: stream.pix_fmt ?? '',
     alphaBeside: stream['tag:alpha_mode'] === '1',
-    interlaced: ['tt', 'bb', 'tb', 'bt'].includes(stream['field_order'] ?? ''),
-    averageRate: fraction(stream['avg_frame_rate']),
-    timeBase: fraction(stream['time_base']),
-    promisedFrames: number(stream['nb_frames'], 0),
-    promisedDuration: number(format['duration'], 0),
+    interlaced: ['tt', 'bb', 'tb', 'bt'].includes(stream.field_order ?? ''),
+    averageRate: fraction(stream.avg_frame_rate),
+    timeBase: fraction(stream.time_base),
+    promisedFrames: number(stream.nb_frames, 0),
+    promisedDuration: number(format.duration, 0),
     lastedDuration: packets.lasted,
     startsHidden,
     packets: { pts, key },
@@ -119,17 +117,17 @@ class PacketColumns {
   #last = Number.NEGATIVE_INFINITY
 
   add(fields: Fields): void {
-    const seconds = number(fields['pts_time'], number(fields['dts_time'], Number.NaN))
+    const seconds = number(fields.pts_time, number(fields.dts_time, Number.NaN))
     if (!Number.isNaN(seconds)) {
       this.#first = Math.min(this.#first, seconds)
-      this.#last = Math.max(this.#last, seconds + number(fields['duration_time'], 0))
+      this.#last = Math.max(this.#last, seconds + number(fields.duration_time, 0))
     }
-    const columns = this.of(Number(fields['stream_index']))
-    const flags = fields['flags'] ?? ''
+    const columns = this.of(Number(fields.stream_index))
+    const flags = fields.flags ?? ''
     if (flags.includes('D')) {
       columns.startsHidden ||= columns.pts.length === 0 && flags.includes('K')
     } else {
-      columns.pts.push(number(fields['pts'], Number.NaN))
+      columns.pts.push(number(fields.pts, Number.NaN))
       columns.key.push(flags.includes('K') ? 1 : 0)
     }
   }

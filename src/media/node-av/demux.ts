@@ -80,7 +80,7 @@ export function demux(
       rotation: rotationOf(stream),
       pixelFormat: avGetPixFmtName(codecpar.format as Parameters<typeof avGetPixFmtName>[0]) ?? '',
       alphaBeside: stream.metadata?.get('alpha_mode') === '1',
-      interlaced: INTERLACED.has(codecpar.toJSON()['fieldOrder'] as number),
+      interlaced: INTERLACED.has(codecpar.toJSON().fieldOrder as number),
       averageRate: fraction(avgFrameRate),
       timeBase: fraction(timeBase),
       promisedFrames: Number(stream.nbFrames),
