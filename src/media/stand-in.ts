@@ -10,7 +10,7 @@ const TOLERATED = 0.1
 
 /**
  * Every frame that was asked for, in order: where the decoder gave none, the last good one stands in (at the start, the
- * next), as on a player's screen. More than a tenth missing, and more than one, is damage.
+ * next), as on a player's screen. More than a tenth missing is damage.
  * @throws StanflowError MEDIA_DECODE
  */
 export async function* withStandIns(
@@ -43,7 +43,6 @@ export async function* withStandIns(
     if (last === undefined) throw damage.error()
     yield copyOf(last, index)
   }
-  damage.end()
 }
 
 function keep(into: Uint8Array | undefined, pixels: Uint8Array): Uint8Array {
@@ -62,6 +61,7 @@ class Damage {
   readonly #recent: boolean[] = []
   readonly #wanted: number
   #missing = 0
+  #counted = 0
   #since: number | undefined
 
   constructor(video: VideoInfo, wanted: number) {
@@ -70,6 +70,7 @@ class Damage {
   }
 
   count(index: number, missing: boolean): void {
+    this.#counted++
     this.#recent.push(missing)
     if (missing) {
       this.#missing++
@@ -77,11 +78,8 @@ class Damage {
     }
     if (this.#recent.length > JUDGED && this.#recent.shift()) this.#missing--
     if (this.#missing === 0) this.#since = undefined
-    if (this.#recent.length === JUDGED) this.#judge()
-  }
-
-  end(): void {
-    this.#judge()
+    // The last frame too is judged before it is given: it may complete a clip.
+    if (this.#recent.length === JUDGED || this.#counted === this.#wanted) this.#judge()
   }
 
   error(): StanflowError {
@@ -94,6 +92,6 @@ class Damage {
   }
 
   #judge(): void {
-    if (this.#missing > 1 && this.#missing > this.#recent.length * TOLERATED) throw this.error()
+    if (this.#missing > this.#recent.length * TOLERATED) throw this.error()
   }
 }

@@ -55,6 +55,11 @@ async function peakOf(
     'window',
     '--window',
     '4s',
+    // So small a batch is full even with the shortest video's clips: every run has the same working set.
+    '--stride',
+    '2s',
+    '--batch',
+    '2',
     '--reader',
     reader,
     '--json',

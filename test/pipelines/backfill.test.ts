@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type BackfillHooks, type BackfillOptions, backfill } from '../../pipelines/index.js'
 import { renderVideo } from '../../src/media/encode.js'
+import { DAMAGED } from '../support/damaged.js'
 import { query } from '../support/query.js'
+import { VideoFolder } from '../support/videos.js'
 
 let dir: string
 let videos: string
@@ -119,42 +121,57 @@ describe('backfill', () => {
   })
 
   test('bad inputs become dead letters with a code and a hint; good ones are all done; a later run tries again', async () => {
-    const own = join(dir, 'mixed')
-    await mkdir(own)
-    await copyFile(join(videos, 'red.mp4'), join(own, 'good.mp4'))
-    await writeFile(join(own, 'empty.mp4'), '')
-    await writeFile(join(own, 'text.mp4'), 'this is no video\n'.repeat(100))
-    const whole = await readFile(join(videos, 'blue.mp4'))
-    await writeFile(join(own, 'cut.mp4'), whole.subarray(0, whole.length / 2))
-    await mkdir(join(own, 'folder.mp4'))
-    await writeFile(join(dir, 'list.txt'), 'videos/green.mp4\nvideos/vanished.mp4\n')
-    const given = options({ inputs: [own, join(dir, 'list.txt')] })
-    const summary = await backfill(given)
-    assert.equal(summary.done, 2)
-    const letters = (await readFile(join(given.to, 'dead-letter.jsonl'), 'utf8'))
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line))
-    const codes = Object.fromEntries(letters.map(({ source, code }) => [source, code]))
-    assert.deepEqual(codes, {
-      'mixed/cut.mp4': 'MEDIA_TRUNCATED',
-      'mixed/empty.mp4': 'INPUT_EMPTY',
-      'mixed/folder.mp4': 'INPUT_NOT_A_FILE',
-      'mixed/text.mp4': 'MEDIA_NOT_VIDEO',
-      'videos/vanished.mp4': 'INPUT_NOT_FOUND',
-    })
-    assert.ok(letters.every(({ hint, message, attempts }) => hint && message && attempts === 1))
-    assert.equal(summary.deadLetters.length, letters.length)
+    const mixed = await VideoFolder.make()
+    try {
+      // Made on the way: good.mp4 and whole.mp4, which the broken ones are broken copies of.
+      const kinds = [
+        'empty',
+        'text',
+        'folder',
+        'audio',
+        'coverArt',
+        'still',
+        'oneFrame',
+        'truncated',
+        'bitFlipped',
+        'missing',
+      ]
+      const paths = await Promise.all(kinds.map((kind) => (DAMAGED[kind] as (typeof DAMAGED)[string])(mixed)))
+      const given = options({ inputs: [mixed.dir, paths.at(-1) as string], root: mixed.dir })
 
-    await writeFile(join(own, 'empty.mp4'), whole)
-    const again = await backfill(given)
-    assert.deepEqual([again.done, again.skipped, again.failed], [1, 2, 4])
-    const left = (await readFile(join(given.to, 'dead-letter.jsonl'), 'utf8'))
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line))
-    assert.equal(left.length, 4)
-    assert.ok(left.every(({ attempts }) => attempts === 2))
+      const summary = await backfill(given)
+      assert.deepEqual([summary.done, summary.failed, summary.found], [2, kinds.length, 2 + kinds.length])
+      const letters = async () =>
+        (await readFile(join(given.to, 'dead-letter.jsonl'), 'utf8'))
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line))
+      const first = await letters()
+      assert.equal(first.length, kinds.length)
+      assert.ok(first.every(({ hint, message, attempts }) => hint && message && attempts === 1))
+      const codes = new Map(first.map(({ path, code }) => [path, code]))
+      assert.deepEqual(Object.fromEntries(kinds.map((kind, n) => [kind, codes.get(paths[n])])), {
+        empty: 'INPUT_EMPTY',
+        text: 'MEDIA_NOT_VIDEO',
+        missing: 'INPUT_NOT_FOUND',
+        folder: 'INPUT_NOT_A_FILE',
+        audio: 'MEDIA_NO_VIDEO_STREAM',
+        coverArt: 'MEDIA_NO_VIDEO_STREAM',
+        still: 'MEDIA_STILL_IMAGE',
+        oneFrame: 'MEDIA_TOO_SHORT',
+        truncated: 'MEDIA_TRUNCATED',
+        bitFlipped: 'MEDIA_DECODE',
+      })
+
+      await copyFile(join(videos, 'red.mp4'), paths[0] as string)
+      const again = await backfill(given)
+      assert.deepEqual([again.done, again.skipped, again.failed], [1, 2, kinds.length - 1])
+      const second = await letters()
+      assert.equal(second.length, kinds.length - 1)
+      assert.ok(second.every(({ attempts }) => attempts === 2))
+    } finally {
+      await mixed.remove()
+    }
   })
 
   test('draining stores what is in flight; the next run goes on mid-video, and nothing is doubled', async () => {
