@@ -41,8 +41,8 @@ export interface BackfillOptions {
   /** Files, folders, globs, `.txt` and `.jsonl` lists. */
   readonly inputs: readonly string[]
   readonly to: string
-  /** Sources are named relative to this folder. */
-  readonly root: string
+  /** Sources are named relative to this folder; without it, by their absolute paths. */
+  readonly root?: string
   /** A folder in the Hugging Face CLIP layout, or `default` for the embedded model. */
   readonly model: string
   /** A safetensors file with the temporal branch; default: `branch.safetensors` in the model's folder, if any. */
@@ -188,7 +188,7 @@ async function run({ options, hooks, tally, model, reader, sink, labels }: Run):
   signal.addEventListener('abort', drain, { once: true })
 
   const open = async (video: Video): Promise<OpenVideo> => {
-    const media = await reader.probe(video.path)
+    const media = await reader.probe(video.path, signal)
     const plan = (): Generator<ClipPlan> =>
       drop(planClips(timelineOf(media), sampling), sink.progress(video).clips)
     const indices = [...new Set(flatMap(plan(), ({ frameIndices }) => frameIndices))].sort((a, b) => a - b)

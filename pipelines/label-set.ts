@@ -4,7 +4,7 @@ import type { LoadedModel } from '../src/engine/engine.js'
 
 export interface EmbeddedLabels {
   readonly set: LabelSet
-  /** Of labels, prompts and how many are kept: results under different label sets stay apart. */
+  /** Of labels, prompts, tokenizer and how many are kept: results under different label sets stay apart. */
   readonly digest: string
 }
 
@@ -21,12 +21,12 @@ export async function embedLabels(
   { labels, prompts, top }: LabelRequest,
 ): Promise<EmbeddedLabels | undefined> {
   if (labels.length === 0) return undefined
-  const texts = labels.flatMap((label) => prompts.map((prompt) => prompt.replaceAll('{}', label)))
+  const texts = labels.flatMap((label) => prompts.map((prompt) => prompt.replaceAll('{}', () => label)))
   const embedded = await model.encodeText(texts)
   const vectors = labels.map((_, n) => unitMean(embedded.slice(n * prompts.length, (n + 1) * prompts.length)))
   const kept = Math.min(top, labels.length)
   const digest = createHash('sha256')
-    .update(JSON.stringify([labels, prompts, kept]))
+    .update(JSON.stringify([labels, prompts, kept, model.info.textDigest]))
     .digest('hex')
   return { set: { labels, vectors, scale: model.info.scale, top: kept }, digest }
 }

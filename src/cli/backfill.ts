@@ -40,7 +40,7 @@ async function run(inputs: readonly string[], command: Command): Promise<void> {
   const summary = await runBackfill(options, { json, onPlan })
   let page: string | undefined
   try {
-    if (report !== undefined && !dryRun) {
+    if (report !== undefined && !dryRun && !summary.drained) {
       const { writeReport } = await import('../../pipelines/report.js')
       const recipe = { modelDigest: summary.modelDigest, sampling: options.sampling }
       await writeReport(options.to, report, { recipe, notes: summary.notes })

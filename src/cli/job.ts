@@ -27,8 +27,9 @@ export async function backfillOptions(
   }
   const { labels, prompts } = config.labels === undefined ? { labels: [] } : await readLabels(config.labels)
   return {
-    ...{ inputs, to, root, model, structure, precision, top, batch, concurrency, reader, format, dryRun },
+    ...{ inputs, to, model, structure, precision, top, batch, concurrency, reader, format, dryRun },
     ...(branch !== undefined && { branch }),
+    ...(root !== undefined && { root }),
     sampling:
       sample === 'uniform' ? { kind: sample, frames } : { kind: sample, frames, length: window, stride },
     labels,

@@ -14,7 +14,10 @@ export interface Told {
 export async function runBackfill(options: BackfillOptions, told: Told): Promise<BackfillSummary> {
   const { json, opening = true, onPlan } = told
   const reporter = json ? new JsonReporter(process.stderr) : progressReporter(process.stderr)
-  const drain = drainOnSignals(() => reporter.stopping())
+  const drain = drainOnSignals(
+    () => reporter.stopping(),
+    () => reporter.end(),
+  )
   try {
     // Loaded late: --help and --version need no model runtime.
     const { backfill } = await import('../../pipelines/backfill.js')

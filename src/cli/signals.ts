@@ -1,5 +1,4 @@
-/** The exit status by which a shell knows that a signal ended a program. */
-const STATUS = { SIGINT: 130, SIGTERM: 143 } as const
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 export interface Drain {
   /** Aborted by the first SIGINT or SIGTERM. */
@@ -8,20 +7,23 @@ export interface Drain {
   release(): void
 }
 
-/** The first SIGINT or SIGTERM asks for an orderly end; a second one ends the process at once. */
-export function drainOnSignals(onFirst: () => void): Drain {
+/** The first SIGINT or SIGTERM asks for an orderly end; a second one ends the process at once, as it would without us. */
+export function drainOnSignals(onFirst: () => void, onSecond: () => void = () => undefined): Drain {
   const controller = new AbortController()
   const handle = (name: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(STATUS[name as keyof typeof STATUS])
-    onFirst()
-    controller.abort()
+    if (!controller.signal.aborted) {
+      onFirst()
+      controller.abort()
+      return
+    }
+    onSecond()
+    release()
+    // Not process.exit, which waits for the model's thread to come to an end.
+    process.kill(process.pid, name)
   }
-  const names = Object.keys(STATUS) as readonly (keyof typeof STATUS)[]
-  for (const name of names) process.on(name, handle)
-  return {
-    signal: controller.signal,
-    release: () => {
-      for (const name of names) process.off(name, handle)
-    },
+  const release = (): void => {
+    for (const name of SIGNALS) process.off(name, handle)
   }
+  for (const name of SIGNALS) process.on(name, handle)
+  return { signal: controller.signal, release }
 }

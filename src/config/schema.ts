@@ -96,9 +96,10 @@ export const configSchema = z.object({
     group: 'Results',
     about: 'what files results are',
   }),
-  root: key(text('folder', 'a folder'), '.', {
+  root: optional(text('folder', 'a folder'), {
     group: 'Results',
-    about: 'videos are named relative to this folder',
+    about: 'videos are named relative to this folder, the same on every machine',
+    unset: 'named by their absolute paths',
     relocate: inFolder,
   }),
   report: optional(text('file', 'an .html file'), {

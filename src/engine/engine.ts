@@ -16,6 +16,8 @@ export interface ModelInfo {
   readonly structure: string
   /** Identifies weights, configuration, structure and precision. */
   readonly digest: string
+  /** Identifies the tokenizer and the length texts are cut to; absent where the model has none. */
+  readonly textDigest?: string
   readonly random: boolean
   readonly parameters: number
   /** Width of the embeddings. */

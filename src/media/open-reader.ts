@@ -34,6 +34,7 @@ export async function openReader(
 
 /** Each reader where it is quicker, and in place of the other where that one crashes or lacks a decoder. */
 function combine(sparse: VideoReader, dense: VideoReader): VideoReader {
+  let closed = false
   async function* frames(request: FrameRequest): AsyncGenerator<DecodedFrame, void, undefined> {
     const { indices } = request
     const gap = ((indices.at(-1) ?? 0) - (indices[0] ?? 0)) / Math.max(1, indices.length)
@@ -45,7 +46,7 @@ function combine(sparse: VideoReader, dense: VideoReader): VideoReader {
         yield frame
       }
     } catch (error) {
-      if (!isReadersFault(error)) throw error
+      if (closed || !isReadersFault(error)) throw error
       yield* second.frames({ ...request, indices: indices.slice(given) })
     }
   }
@@ -53,11 +54,12 @@ function combine(sparse: VideoReader, dense: VideoReader): VideoReader {
     name: sparse.name,
     probe: (path, signal) =>
       sparse.probe(path, signal).catch((error: unknown) => {
-        if (!isReadersFault(error)) throw error
+        if (closed || !isReadersFault(error)) throw error
         return dense.probe(path, signal)
       }),
     frames,
     close: async () => {
+      closed = true
       await Promise.all([sparse.close(), dense.close()])
     },
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { StanflowError } from '../errors.js'
 import type { Weights } from './algebra.js'
@@ -34,7 +35,11 @@ export interface OpenModel {
   /** True where the weights are random and labels mean nothing. */
   readonly random: boolean
   readonly parameters: number
-  tokenizer(): TextTokenizer
+  readonly tokenizer: {
+    /** sha256 of its file; undefined where the model has none. */
+    readonly digest: string | undefined
+    open(): TextTokenizer
+  }
 }
 
 const DEFAULT_SEED = 20230618
@@ -77,9 +82,16 @@ function openRandom(
   )
   const shapes = new Map([...clipShapes(config), ...structure.shapes(config, { names: branch })])
   const weights = randomWeights(shapes, DEFAULT_SEED)
-  return assemble(request.model, config, weights, structure, [`seed:${DEFAULT_SEED}`], true, () =>
-    JSON.parse(gunzipSync(readFileSync(assetUrl('clip-tokenizer.json.gz'))).toString('utf8')),
-  )
+  const tokenizerFile = fileURLToPath(assetUrl('clip-tokenizer.json.gz'))
+  return assemble({
+    name: request.model,
+    config,
+    weights,
+    structure,
+    digests: [`seed:${DEFAULT_SEED}`],
+    random: true,
+    tokenizerFile,
+  })
 }
 
 function openFolder({ model, branch, structure: asked }: ModelRequest): OpenModel {
@@ -99,20 +111,25 @@ function openFolder({ model, branch, structure: asked }: ModelRequest): OpenMode
   const weights = extra === undefined ? clip : merge(extra, clip)
   const structure = chooseStructure(asked, weights.names, branchPath ?? model)
   const digests = [clip.digest(), ...(extra === undefined ? [] : [extra.digest()])]
-  return assemble(basename(folder), config, weights, structure, digests, false, () =>
-    readJson(file('tokenizer.json')),
-  )
+  const tokenizerFile = join(folder, 'tokenizer.json')
+  return assemble({
+    name: basename(folder),
+    config,
+    weights,
+    structure,
+    digests,
+    random: false,
+    tokenizerFile,
+  })
 }
 
-function assemble(
-  name: string,
-  config: ClipConfig,
-  weights: Weights,
-  structure: Temporal,
-  digests: readonly string[],
-  random: boolean,
-  tokenizerJson: () => object,
-): OpenModel {
+interface Parts extends Pick<OpenModel, 'name' | 'config' | 'weights' | 'structure' | 'random'> {
+  /** Of the weight files. */
+  readonly digests: readonly string[]
+  readonly tokenizerFile: string
+}
+
+function assemble({ name, config, weights, structure, digests, random, tokenizerFile }: Parts): OpenModel {
   const shapes = new Map([...clipShapes(config), ...structure.shapes(config, weights)])
   let parameters = 0
   for (const [tensor, wanted] of shapes) {
@@ -139,7 +156,10 @@ function assemble(
     scale: Math.exp(weights.read('logit_scale').data[0] as number),
     random,
     parameters,
-    tokenizer: () => createTokenizer(tokenizerJson(), `the tokenizer of ${name}`),
+    tokenizer: {
+      digest: existsSync(tokenizerFile) ? sha256(readFileSync(tokenizerFile)) : undefined,
+      open: () => createTokenizer(readTokenizer(name, tokenizerFile), `the tokenizer of ${name}`),
+    },
   }
 }
 
@@ -158,6 +178,16 @@ function merge(first: Weights, second: Weights): Weights {
     read: (name) => owner(name).read(name),
   }
 }
+
+/** @throws StanflowError MODEL_NOT_FOUND, MODEL_CONFIG */
+function readTokenizer(name: string, path: string): object {
+  if (!existsSync(path))
+    throw new StanflowError('MODEL_NOT_FOUND', `there is no tokenizer.json in the model folder ${name}`)
+  if (!path.endsWith('.gz')) return readJson(path)
+  return JSON.parse(gunzipSync(readFileSync(path)).toString('utf8')) as object
+}
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 function readJson(path: string): object {
   try {

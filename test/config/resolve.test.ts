@@ -57,7 +57,7 @@ test('paths in a file are relative to the file; lists of labels and the default 
     [night.config.model, night.config.to, night.config.labels],
     [join(cwd, 'jobs/clip'), join(cwd, 'jobs/out'), join(cwd, 'jobs/labels.txt')],
   )
-  assert.equal(night.config.root, '.', 'a default is not from the file')
+  assert.equal(night.config.root, undefined, 'what is not said has no value')
   const day = await resolveConfig(sources(cwd, { file: 'jobs/day.yaml' }))
   assert.deepEqual([day.config.model, day.config.labels], ['default', 'cat, a.txt dog'])
 })

@@ -95,7 +95,7 @@ test('the embedded default embeds text as the model computes it in float64', asy
     const vectors = await model.encodeText(texts)
     const { config, weights, tokenizer } = openModel(request('default'))
     const g = new ReferenceAlgebra(weights, 'float64')
-    const { ids, eos } = tokenizer().batch(texts, 32)
+    const { ids, eos } = tokenizer.open().batch(texts, 32)
     const { embedding } = clipText(
       g,
       config,

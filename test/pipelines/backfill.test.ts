@@ -205,6 +205,35 @@ describe('backfill', () => {
     assert.equal(new Set(all.map(({ clip_id }) => clip_id)).size, 300)
   })
 
+  test('from another folder, the same command does nothing twice', async () => {
+    const { root: _, ...given } = options()
+    await backfill(given)
+    const cwd = process.cwd()
+    process.chdir(dir)
+    try {
+      const again = await backfill({ ...given, inputs: ['videos'] })
+      assert.deepEqual([again.done, again.skipped], [0, 3])
+    } finally {
+      process.chdir(cwd)
+    }
+  })
+
+  test('a store that fails while the model computes ends with its own error, not with a crash', async () => {
+    const given = options({
+      sampling: { kind: 'window', frames: 12, length: 0.5, stride: 0.05 },
+      checkpointSeconds: 0.2,
+    })
+    let taken = false
+    const hooks: BackfillHooks = {
+      onProgress: ({ clips }) => {
+        if (clips === 0 || taken) return
+        taken = true
+        void rm(join(given.to, '.stanflow.lock'), { force: true })
+      },
+    }
+    await assert.rejects(backfill(given, hooks), (error: { code: string }) => error.code === 'OUTPUT_LOCKED')
+  })
+
   test('a dry run says what would be done and touches nothing', async () => {
     const given = options({ dryRun: true })
     const planned: string[] = []

@@ -12,8 +12,8 @@ import { type Search, walk } from './discover/walk.js'
 export type { BadInput } from './discover/inspect.js'
 
 export interface DiscoverOptions {
-  /** Sources are named relative to this folder. */
-  readonly root: string
+  /** Sources are named relative to this folder; without it, by their absolute paths. */
+  readonly root?: string | undefined
   /** Aborting ends the search after the item at hand. */
   readonly signal?: AbortSignal
   /** A folder that is not searched: the output folder. */
@@ -34,7 +34,7 @@ export async function* discover(
   options: DiscoverOptions,
 ): AsyncGenerator<Video | BadInput> {
   const search: Search = {
-    root: resolve(options.root),
+    root: options.root === undefined ? undefined : resolve(options.root),
     signal: options.signal ?? new AbortController().signal,
     known: options.known ?? (() => undefined),
     seen: new Seen(),

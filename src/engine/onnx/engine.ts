@@ -45,7 +45,15 @@ export async function loadOnnx(request: LoadRequest): Promise<LoadedModel> {
       return rows((await ask({ kind: 'text', texts })).vectors, info.dim)
     },
     async close() {
-      await worker.terminate()
+      // Ending the thread while it computes would abort the whole process: it is asked to end once it is through.
+      const ended = once(worker, 'exit')
+      try {
+        await ask({ kind: 'close' })
+      } catch {
+        return
+      }
+      worker.ref()
+      await ended
     },
   }
 }
@@ -72,7 +80,9 @@ function correspondence(worker: Worker): Ask {
       asked?.reject(new StanflowError(answer.error.code, answer.error.message, { hint: answer.error.hint }))
   })
   const die = (cause: unknown): void => {
-    dead ??= new StanflowError('ENGINE_FAILED', 'the inference thread ended', { cause })
+    dead ??= cannotLoad(cause)
+      ? new StanflowError('ENGINE_MISSING', 'onnxruntime cannot be loaded', { cause })
+      : new StanflowError('ENGINE_FAILED', 'the inference thread ended', { cause })
     for (const { reject } of waiting.values()) reject(dead)
     waiting.clear()
   }
@@ -87,3 +97,7 @@ function correspondence(worker: Worker): Ask {
       worker.postMessage({ ...question, id }, [...transfer])
     })
 }
+
+const cannotLoad = (cause: unknown): boolean =>
+  cause instanceof Error &&
+  /MODULE_NOT_FOUND|ERR_DLOPEN_FAILED/.test(String((cause as NodeJS.ErrnoException).code))

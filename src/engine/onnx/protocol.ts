@@ -7,6 +7,8 @@ export type Question = { readonly id: number } & (
   /** `pixels`: uint8 `[clips · T, S, S, 3]`; its buffer moves to the worker and comes back with the answer. */
   | { readonly kind: 'video'; readonly pixels: Uint8Array<ArrayBuffer>; readonly clips: number }
   | { readonly kind: 'text'; readonly texts: readonly string[] }
+  /** Lets the model go once what came before is computed; the thread then ends. */
+  | { readonly kind: 'close' }
 )
 
 export interface Answer {

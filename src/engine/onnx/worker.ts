@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
@@ -55,7 +56,7 @@ async function load(): Promise<ModelInfo> {
 }
 
 function describe(): ModelInfo {
-  const { name, structure, digest, random, parameters, config, scale } = opened()
+  const { name, structure, digest, random, parameters, config, scale, tokenizer } = opened()
   if (request.frames > structure.maxFrames) {
     throw new StanflowError(
       'USAGE_INVALID',
@@ -65,7 +66,9 @@ function describe(): ModelInfo {
   return {
     name,
     structure: structure.name,
-    digest,
+    // Another precision gives other vectors.
+    digest: createHash('sha256').update(`${digest} ${request.precision}`).digest('hex'),
+    ...(tokenizer.digest !== undefined && { textDigest: `${tokenizer.digest} ${TEXT_LENGTH}` }),
     random,
     parameters,
     dim: config.dim,
@@ -86,7 +89,7 @@ async function encodeVideo(pixels: Uint8Array, clips: number): Promise<Float32Ar
 
 async function encodeText(texts: readonly string[]): Promise<Float32Array> {
   const { config, tokenizer } = opened()
-  const tokens = tokenizer()
+  const tokens = tokenizer.open()
   const vectors = new Float32Array(texts.length * config.dim)
   const limit = Math.min(TEXT_LENGTH, config.text.positions)
   const text = await createSession(textGraph(opened(), limit))
@@ -115,6 +118,9 @@ async function answer(question: Question): Promise<Answer> {
         return { id, vectors: await encodeVideo(question.pixels, question.clips), pixels: question.pixels }
       case 'text':
         return { id, vectors: await encodeText(question.texts) }
+      case 'close':
+        await session?.release()
+        return { id }
     }
   } catch (error) {
     const known =
@@ -130,5 +136,6 @@ port.on('message', (question: Question) => {
   turn = turn.then(async () => {
     const reply = await answer(question)
     port.postMessage(reply, reply.pixels === undefined ? [] : [reply.pixels.buffer])
+    if (question.kind === 'close') port.close()
   })
 })

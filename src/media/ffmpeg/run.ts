@@ -2,7 +2,8 @@ import { PassThrough } from 'node:stream'
 import type { FfmpegCommand } from 'fluent-ffmpeg'
 import { ByteReader } from '../byte-reader.js'
 
-const SHOWN = /Parsed_showinfo[^\]]*\] n: *\d+ pts: *(-?\d+|NOPTS)/
+/** Anchored: file names and metadata are printed too, and may look like anything further on in a line. */
+const SHOWN = /^\[Parsed_showinfo_\d+ @ 0x[0-9a-f]+\] n: *(\d+) pts: *(-?\d+|NOPTS)/
 const STDERR_LINES = 20
 
 /** How a run of ffmpeg came to its end. */
@@ -18,6 +19,7 @@ export class FfmpegRun {
   readonly #command: FfmpegCommand
   readonly #bytes: ByteReader
   readonly #stamps: number[] = []
+  #shown = 0
   readonly #lines: string[] = []
   readonly #ended: Promise<void>
   #started = false
@@ -82,8 +84,11 @@ export class FfmpegRun {
   }
 
   #read(line: string): void {
-    const stamp = SHOWN.exec(line)?.[1]
-    if (stamp !== undefined) {
+    const [, n, stamp] = SHOWN.exec(line) ?? []
+    // The count starts again where the pictures change their size.
+    if (Number(n) === 0) this.#shown = 0
+    if (stamp !== undefined && Number(n) === this.#shown) {
+      this.#shown++
       this.#stamps.push(Number(stamp))
       this.#arrived?.()
     } else {

@@ -17,7 +17,8 @@ export interface BadInput {
 export type Known = (source: string, bytes: number, modifiedMs: number) => string | undefined
 
 /** A path's stable name: relative to `root`, with forward slashes, when inside it; else absolute. */
-export function sourceOf(path: string, root: string): string {
+export function sourceOf(path: string, root: string | undefined): string {
+  if (root === undefined) return path.replaceAll(sep, '/')
   const inside = relative(root, path)
   const isOutside = inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)
   return (isOutside ? path : inside).replaceAll(sep, '/')
@@ -38,7 +39,11 @@ export async function look(path: string): Promise<Stats> {
 }
 
 /** A regular, readable file with bytes in it becomes a video; whether it is one, its content tells later. */
-export async function inspect(path: string, root: string, known: Known): Promise<Video | BadInput> {
+export async function inspect(
+  path: string,
+  root: string | undefined,
+  known: Known,
+): Promise<Video | BadInput> {
   const source = sourceOf(path, root)
   try {
     const first = await look(path)

@@ -9,7 +9,7 @@ import { identity, type Seen } from './seen.js'
 
 /** What a search carries along. */
 export interface Search {
-  readonly root: string
+  readonly root: string | undefined
   readonly signal: AbortSignal
   readonly known: Known
   readonly seen: Seen
@@ -29,7 +29,8 @@ export async function* walk(folder: string, search: Search, top?: string): Async
   let real: string
   try {
     const facts = await look(folder)
-    if (identity(facts) === search.skip) return
+    // Named itself, it is searched all the same: results are no videos.
+    if (identity(facts) === search.skip && top !== undefined) return
     if (!search.seen.addFolder(facts)) {
       search.met.count += 1
       return
