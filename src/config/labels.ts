@@ -49,7 +49,7 @@ async function refuseOtherFiles(given: string): Promise<void> {
 
 function parse(text: string, path: string): Labels {
   const type = extname(path).toLowerCase()
-  if (type === '.txt') return { labels: text.split('\n') }
+  if (type === '.txt') return { labels: text.split('\n').filter((line) => !line.startsWith('#')) }
   if (type === '.jsonl') return { labels: text.split('\n').flatMap((line, n) => fromJson(line, path, n + 1)) }
   return fromYaml(text, path)
 }

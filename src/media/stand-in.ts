@@ -6,7 +6,8 @@ export type Produced = Omit<DecodedFrame, 'repeated'>
 
 /** Damage is judged over this many wanted frames, so that a long video's is found on the way. */
 const JUDGED = 20
-const TOLERATED = 0.1
+/** Part of the frames that may be missing or damaged. */
+export const TOLERATED_DAMAGE = 0.1
 
 /**
  * Every frame that was asked for, in order: where the decoder gave none, the last good one stands in (at the start, the
@@ -92,6 +93,6 @@ class Damage {
   }
 
   #judge(): void {
-    if (this.#missing > this.#recent.length * TOLERATED) throw this.error()
+    if (this.#missing > this.#recent.length * TOLERATED_DAMAGE) throw this.error()
   }
 }

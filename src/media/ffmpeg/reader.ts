@@ -4,7 +4,7 @@ import { outputSize } from '../filters.js'
 import { FrameIndex } from '../frame-index.js'
 import type { FrameRequest, VideoInfo, VideoReader } from '../reader.js'
 import { checkSourceFile, checkStillThere } from '../source-file.js'
-import { frameTime, type Produced, withStandIns } from '../stand-in.js'
+import { frameTime, type Produced, TOLERATED_DAMAGE, withStandIns } from '../stand-in.js'
 import { commandFor } from './command.js'
 import type { FfmpegPrograms } from './find.js'
 import { demuxWithFfprobe } from './probe.js'
@@ -76,16 +76,33 @@ async function* pictures(
   const last = indices.at(-1)
   const frameAt = video.timing === 'counted' ? (stamp: number) => stamp : indexer(video)
   let pixels: Uint8Array | undefined
+  /** Seconds up to which nothing was damaged. */
+  let clean = frameTime(video, indices[0] ?? 0)
   for (;;) {
     pixels ??= allocate?.(bytes) ?? new Uint8Array(bytes)
     const stamp = await run.next(pixels)
     if (stamp === undefined) return
     const index = frameAt(stamp)
     if (index === undefined || !wanted.delete(index)) continue
+    if (run.damaged === 0) clean = frameTime(video, index)
+    refuseDamage(video, run.damaged, { span: (last ?? 0) - (indices[0] ?? 0) + 1, clean })
     yield { index, time: frameTime(video, index), width, height, pixels }
     pixels = undefined
     if (index === last) return
   }
+}
+
+/** ffmpeg does not say which frames are damaged, only how many: too many of all it is to decode spoil the rest too. */
+function refuseDamage(
+  { path }: VideoInfo,
+  damaged: number,
+  { span, clean }: { readonly span: number; readonly clean: number },
+): void {
+  if (damaged <= Math.max(2, span * TOLERATED_DAMAGE)) return
+  throw new StanflowError(
+    'MEDIA_DECODE',
+    `${path}: at least ${damaged} of ${span} frames are damaged, from second ${clean.toFixed(1)}`,
+  )
 }
 
 function indexer(video: VideoInfo): (stamp: number) => number | undefined {

@@ -4,6 +4,8 @@ import { ByteReader } from '../byte-reader.js'
 
 /** Anchored: file names and metadata are printed too, and may look like anything further on in a line. */
 const SHOWN = /^\[Parsed_showinfo_\d+ @ 0x[0-9a-f]+\] n: *(\d+) pts: *(-?\d+|NOPTS)/
+/** What ffmpeg says of each frame that its decoder had to patch up. */
+const DAMAGED = /corrupt decoded frame/
 const STDERR_LINES = 20
 
 /** How a run of ffmpeg came to its end. */
@@ -20,6 +22,7 @@ export class FfmpegRun {
   readonly #bytes: ByteReader
   readonly #stamps: number[] = []
   #shown = 0
+  #damaged = 0
   readonly #lines: string[] = []
   readonly #ended: Promise<void>
   #started = false
@@ -52,6 +55,11 @@ export class FfmpegRun {
       command.on('end', () => end())
     })
     command.pipe(output)
+  }
+
+  /** Frames decoded so far, wanted or not, that came out damaged. */
+  get damaged(): number {
+    return this.#damaged
   }
 
   /** What ffmpeg last said. */
@@ -92,6 +100,7 @@ export class FfmpegRun {
       this.#stamps.push(Number(stamp))
       this.#arrived?.()
     } else {
+      if (DAMAGED.test(line)) this.#damaged++
       this.#lines.push(line)
       if (this.#lines.length > STDERR_LINES) this.#lines.shift()
     }

@@ -1,4 +1,5 @@
 import {
+  AV_FRAME_FLAG_CORRUPT,
   AV_NOPTS_VALUE,
   AVERROR_EAGAIN,
   AVERROR_EOF,
@@ -17,6 +18,11 @@ import type { Task } from './protocol.js'
 
 /** Decoding on is cheaper than seeking over so few frames. */
 const NEAR = 4
+/** Whether the decoder had to patch up the frame, or made it from one that is missing. */
+function isDamaged(frame: Frame): boolean {
+  return frame.decodeErrorFlags !== 0 || frame.hasFlags(AV_FRAME_FLAG_CORRUPT)
+}
+
 /** Seconds before a keyframe to seek to, in turn, before decoding from the start. */
 const RUN_UPS = [0, 1, 5, 30]
 
@@ -126,7 +132,7 @@ class Decoder {
       if (index === undefined) return undefined
       this.#at = index
     }
-    return this.#at === wanted ? this.#current() : undefined
+    return this.#at === wanted && !isDamaged(this.#current()) ? this.#current() : undefined
   }
 
   /**
