@@ -189,8 +189,9 @@ async function run({ options, hooks, tally, model, reader, sink, labels }: Run):
 
   const open = async (video: Video): Promise<OpenVideo> => {
     const media = await reader.probe(video.path, signal)
-    const plan = (): Generator<ClipPlan> =>
-      drop(planClips(timelineOf(media), sampling), sink.progress(video).clips)
+    const timeline = timelineOf(media)
+    const { clips: stored } = sink.progress(video)
+    const plan = (): Generator<ClipPlan> => drop(planClips(timeline, sampling), stored)
     const indices = [...new Set(flatMap(plan(), ({ frameIndices }) => frameIndices))].sort((a, b) => a - b)
     const frames = reader.frames({
       video: media,

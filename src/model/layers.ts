@@ -25,7 +25,7 @@ export function linear<X>(g: Algebra<X>, at: string, x: X): X {
 /**
  * Multi-head self-attention over axis 1, `[N, S, D]` → `[N, S, D]`; `mask` is added to the scores `[N, heads, S, S]`.
  */
-export function attention<X>(
+function attention<X>(
   g: Algebra<X>,
   at: string,
   x: X,
@@ -46,23 +46,25 @@ export function attention<X>(
 }
 
 /** Two linear layers with CLIP's activation between: quickGELU is x · σ(1.702 x). */
-export function mlp<X>(g: Algebra<X>, at: string, x: X, { activation }: LayerConfig): X {
+function mlp<X>(g: Algebra<X>, at: string, x: X, { activation }: LayerConfig): X {
   const hidden = linear(g, `${at}.fc1`, x)
   const active =
     activation === 'gelu' ? g.gelu(hidden) : g.mul(hidden, g.sigmoid(g.mul(hidden, scalar(g, 1.702))))
   return linear(g, `${at}.fc2`, active)
 }
 
+/** What a pre-norm layer's attention adds: `layer_norm1`, then `self_attn`, `[N, S, D]` → `[N, S, D]`. */
+export function attend<X>(g: Algebra<X>, at: string, x: X, length: number, config: LayerConfig, mask?: X): X {
+  const normed = norm(g, `${at}.layer_norm1`, x, config.epsilon)
+  return attention(g, `${at}.self_attn`, normed, length, config, mask)
+}
+
+/** A pre-norm layer's second half: x + `mlp`(`layer_norm2`(x)). */
+export function feedForward<X>(g: Algebra<X>, at: string, x: X, config: LayerConfig): X {
+  return g.add(x, mlp(g, `${at}.mlp`, norm(g, `${at}.layer_norm2`, x, config.epsilon), config))
+}
+
 /** A pre-norm transformer layer, CLIP's own: `[N, S, D]` → `[N, S, D]`. */
 export function layer<X>(g: Algebra<X>, at: string, x: X, length: number, config: LayerConfig, mask?: X): X {
-  const attended = attention(
-    g,
-    `${at}.self_attn`,
-    norm(g, `${at}.layer_norm1`, x, config.epsilon),
-    length,
-    config,
-    mask,
-  )
-  const y = g.add(x, attended)
-  return g.add(y, mlp(g, `${at}.mlp`, norm(g, `${at}.layer_norm2`, y, config.epsilon), config))
+  return feedForward(g, at, g.add(x, attend(g, at, x, length, config, mask)), config)
 }

@@ -108,7 +108,7 @@ function openFolder({ model, branch, structure: asked }: ModelRequest): OpenMode
     branch ??
     (existsSync(join(folder, 'branch.safetensors')) ? join(folder, 'branch.safetensors') : undefined)
   const extra = branchPath === undefined || asked === 'mean' ? undefined : openSafetensors(branchPath)
-  const weights = extra === undefined ? clip : merge(extra, clip)
+  const weights = extra === undefined ? clip : mergeWeights(extra, clip)
   const structure = chooseStructure(asked, weights.names, branchPath ?? model)
   const digests = [clip.digest(), ...(extra === undefined ? [] : [extra.digest()])]
   const tokenizerFile = join(folder, 'tokenizer.json')
@@ -170,7 +170,8 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return significant(a) === significant(b)
 }
 
-function merge(first: Weights, second: Weights): Weights {
+/** Tensors of both; those of `first` where both have one. */
+export function mergeWeights(first: Weights, second: Weights): Weights {
   const owner = (name: string): Weights => (first.names.has(name) ? first : second)
   return {
     names: new Set([...first.names, ...second.names]),

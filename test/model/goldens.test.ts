@@ -6,6 +6,7 @@ import { ReferenceAlgebra } from '../../src/engine/reference/algebra.js'
 import type { Algebra, Weights } from '../../src/model/algebra.js'
 import { clipText, clipVision, projectVision } from '../../src/model/clip.js'
 import { parseClipConfig } from '../../src/model/config.js'
+import { mergeWeights } from '../../src/model/load.js'
 import { openSafetensors } from '../../src/model/safetensors.js'
 import { mean } from '../../src/model/temporal/mean.js'
 import { stanSelf } from '../../src/model/temporal/stan-self.js'
@@ -29,13 +30,7 @@ const eos = Int32Array.from(
 function weightsWith(branch?: string): Weights {
   const clip = openSafetensors(fixture('tiny/model.safetensors'))
   if (branch === undefined) return clip
-  const extra = openSafetensors(fixture(`tiny/${branch}.safetensors`))
-  const owner = (name: string): Weights => (extra.names.has(name) ? extra : clip)
-  return {
-    names: new Set([...clip.names, ...extra.names]),
-    shape: (name) => owner(name).shape(name),
-    read: (name) => owner(name).read(name),
-  }
+  return mergeWeights(openSafetensors(fixture(`tiny/${branch}.safetensors`)), clip)
 }
 
 /** The goldens' names for everything a structure computes. */

@@ -1,7 +1,7 @@
 import type { Algebra } from '../algebra.js'
 import { projectVision, type VisionOutput } from '../clip.js'
 import type { ClipConfig, VisionConfig } from '../config.js'
-import { attention, linear, mlp, norm, scalar } from '../layers.js'
+import { attend, feedForward, linear, scalar } from '../layers.js'
 import { layerShapes, linearShapes, normShapes, selfAttentionShapes } from '../shapes.js'
 import type { Temporal, VideoOutput } from './temporal.js'
 
@@ -110,8 +110,7 @@ function temporal<X>(
   T: number,
 ): Branch<X> {
   const byPosition = g.reshape(g.transpose(patches, [0, 2, 1, 3]), [-1, T, c.width]) // [B·L, T, D]
-  const attended = attention(g, `${at}.self_attn`, norm(g, `${at}.layer_norm1`, byPosition, c.epsilon), T, c)
-  const mixed = g.add(byPosition, linear(g, `${at}.temporal_fc`, attended))
+  const mixed = g.add(byPosition, linear(g, `${at}.temporal_fc`, attend(g, at, byPosition, T, c)))
   return { cls, patches: g.transpose(g.reshape(mixed, [-1, c.patches, T, c.width]), [0, 2, 1, 3]) }
 }
 
@@ -126,14 +125,7 @@ function spatial<X>(
   const { width: D, patches: L } = c
   const copies = g.tile(g.reshape(cls, [-1, 1, 1, D]), [1, T, 1, 1])
   const perFrame = g.reshape(g.concat([copies, patches], 2), [-1, 1 + L, D]) // [B·T, 1+L, D]
-  const attended = attention(
-    g,
-    `${at}.self_attn`,
-    norm(g, `${at}.layer_norm1`, perFrame, c.epsilon),
-    1 + L,
-    c,
-  )
-  const { cls: clsUpdate, patches: patchUpdate } = unpack(g, c, attended, T)
-  const finish = (x: X): X => g.add(x, mlp(g, `${at}.mlp`, norm(g, `${at}.layer_norm2`, x, c.epsilon), c))
-  return { cls: finish(g.add(cls, clsUpdate)), patches: finish(g.add(patches, patchUpdate)) }
+  const update = unpack(g, c, attend(g, at, perFrame, 1 + L, c), T)
+  const finish = (x: X, added: X): X => feedForward(g, at, g.add(x, added), c)
+  return { cls: finish(cls, update.cls), patches: finish(patches, update.patches) }
 }
