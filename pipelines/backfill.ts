@@ -19,7 +19,7 @@ import { type FileStore, openFileStore, peekFileStore } from '../src/connect/fil
 import type { DeadLetter, Recipe, ResultFormat } from '../src/connect/store.js'
 import type { Clip, ClipPlan, Sampling, Video } from '../src/domain.js'
 import type { LoadedModel, ModelInfo, Precision } from '../src/engine/engine.js'
-import { loadOnnx } from '../src/engine/onnx/engine.js'
+import { loadOn } from '../src/engine/host.js'
 import type { StanflowError } from '../src/errors.js'
 import { openReader } from '../src/media/open-reader.js'
 import type { ReaderName, VideoReader } from '../src/media/reader.js'
@@ -47,7 +47,8 @@ export interface BackfillOptions {
   readonly model: string
   /** A safetensors file with the temporal branch; default: `branch.safetensors` in the model's folder, if any. */
   readonly branch?: string
-  readonly structure: 'auto' | 'mean' | 'stan-self'
+  /** `auto`, or a structure by name: what makes one embedding of a clip's frames. */
+  readonly structure: string
   readonly precision: Precision
   readonly sampling: Sampling
   /** Label texts; empty: embeddings only. */
@@ -289,11 +290,13 @@ async function dryRun(
 
 function loadModel(options: BackfillOptions): Promise<LoadedModel> {
   const { model, branch, structure, precision, sampling } = options
-  return loadOnnx({
+  return loadOn({
+    engine: 'onnx',
     model,
     structure,
     precision,
     frames: sampling.frames,
+    shareFrames: sampling.kind === 'window' && sampling.stride < sampling.length,
     ...(branch !== undefined && { branch }),
   })
 }

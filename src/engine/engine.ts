@@ -1,11 +1,22 @@
+import type { Weights } from '../model/algebra.js'
+import type { ModelGraph } from '../model/graphs.js'
 import type { ModelRequest } from '../model/load.js'
+
+export const ENGINE_NAMES = ['onnx'] as const
+export type EngineName = (typeof ENGINE_NAMES)[number]
 
 export type Precision = 'fp32'
 
 export interface LoadRequest extends ModelRequest {
+  readonly engine: EngineName
   /** Frames in every clip. */
   readonly frames: number
   readonly precision: Precision
+  /**
+   * Clips overlap: a frame's pass through CLIP is kept and shared between clips, where the structure leaves CLIP as it is.
+   * Frames are told apart by object identity. Results are the same.
+   */
+  readonly shareFrames?: boolean
   /** Cores the engine may use; default: all. */
   readonly threads?: number
 }
@@ -30,13 +41,35 @@ export interface ModelInfo {
   readonly scale: number
 }
 
-/** A clip as an engine needs it: `frames` pictures, uint8 RGB `[size, size, 3]` each. */
+/** A picture, uint8 RGB `[size, size, 3]`. */
+export interface FramePixels {
+  readonly pixels: Uint8Array
+}
+
+/** A clip as an engine needs it: `frames` pictures. */
 export interface ClipPixels {
-  readonly frames: readonly { readonly pixels: Uint8Array }[]
+  readonly frames: readonly FramePixels[]
+}
+
+/** A clip as search sees it; all vectors have unit length. */
+export interface VideoVectors {
+  /** `[dim]` */
+  readonly video: Float32Array
+  /** `[T, dim]`: what token-wise similarities compare. */
+  readonly frames: Float32Array
+}
+
+/** A text as search sees it; all vectors have unit length. */
+export interface TextVectors {
+  /** `[dim]` */
+  readonly text: Float32Array
+  /** `[tokens, dim]`, from start-of-text to end-of-text. */
+  readonly tokens: Float32Array
 }
 
 /** A model on hardware. Inference runs beside the caller's thread. */
 export interface LoadedModel {
+  /** In words: engine, its version and where it computes. */
   readonly engine: string
   readonly info: ModelInfo
   /**
@@ -44,7 +77,39 @@ export interface LoadedModel {
    * caller's again at once. @throws StanflowError ENGINE_FAILED
    */
   encodeVideo(clips: readonly ClipPixels[]): Promise<Float32Array[]>
+  /** The same, with a vector for each frame beside it. */
+  encodeClips(clips: readonly ClipPixels[]): Promise<VideoVectors[]>
   /** `[dim]` unit vectors, one a text. */
   encodeText(texts: readonly string[]): Promise<Float32Array[]>
+  /** The same, with a vector for each token beside it. */
+  encodeTokens(texts: readonly string[]): Promise<TextVectors[]>
+  /** What the frame cache has done so far, in frames. */
+  readonly work: { readonly asked: number; readonly computed: number }
   close(): Promise<void>
 }
+
+/** Values in host memory on their way into an engine. */
+export interface HostArray {
+  readonly shape: readonly number[]
+  readonly data: Uint8Array | Int32Array | Float32Array
+}
+
+/** A graph, ready to run. */
+export interface Runner {
+  /** Outputs by name, row-major. They are the caller's. */
+  run(inputs: Readonly<Record<string, HostArray>>): Promise<Readonly<Record<string, Float32Array>>>
+  release(): Promise<void>
+}
+
+/** What stands behind a model's thread: it compiles graphs and runs them. */
+export interface Engine {
+  /** In words: its name, version and where it computes. */
+  readonly name: string
+  /** Frames in one run, beyond which a larger run gains nothing here. */
+  readonly framesPerRun: number
+  /** @throws StanflowError ENGINE_FAILED */
+  compile(graph: ModelGraph, weights: Weights): Promise<Runner>
+}
+
+/** Opens an engine inside the model's thread. @throws StanflowError ENGINE_MISSING */
+export type OpenEngine = (request: LoadRequest) => Promise<Engine>

@@ -8,8 +8,8 @@ export const PIXEL_STD = [68.5, 66.632, 70.323] as const
 
 /** What CLIP's visual encoder computed of each frame. */
 export interface VisionOutput<X> {
-  /** Hidden state after each layer, `[N, 1+L, D]`. */
-  readonly layers: readonly X[]
+  /** Hidden state after each layer, counted from 0, `[N, 1+L, D]`. */
+  readonly layers: ReadonlyMap<number, X>
   /** Class token of the last layer, `[N, D]`. */
   readonly cls: X
 }
@@ -17,12 +17,13 @@ export interface VisionOutput<X> {
 /** What pictures are given in: float, already normalised, or uint8 RGB 0..255. */
 export type PixelKind = 'normalised' | 'uint8'
 
-/** CLIP's visual encoder: pixels `[N, S, S, 3]` → hidden states. */
+/** CLIP's visual encoder: pixels `[N, S, S, 3]` → hidden states. `insert` may change those on their way into layer n. */
 export function clipVision<X>(
   g: Algebra<X>,
   config: VisionConfig,
   pixels: X,
   kind: PixelKind,
+  insert: (n: number, hidden: X) => X = (_, hidden) => hidden,
 ): VisionOutput<X> {
   const { width: D, patches: L } = config
   const at = 'vision_model.embeddings'
@@ -31,10 +32,10 @@ export function clipVision<X>(
   let x = g.add(g.concat([cls, tokens], 1), g.weight(`${at}.position_embedding.weight`))
   x = norm(g, 'vision_model.pre_layrnorm', x, config.epsilon)
 
-  const layers: X[] = []
+  const layers = new Map<number, X>()
   for (let n = 0; n < config.layers; n++) {
-    x = layer(g, `vision_model.encoder.layers.${n}`, x, 1 + L, config)
-    layers.push(x)
+    x = layer(g, `vision_model.encoder.layers.${n}`, insert(n, x), 1 + L, config)
+    layers.set(n, x)
   }
   return { layers, cls: g.reshape(g.slice(x, 1, 0, 1), [-1, D]) }
 }

@@ -10,7 +10,7 @@ import { randomWeights } from './random.js'
 import { openSafetensors } from './safetensors.js'
 import { clipShapes } from './shapes.js'
 import { chooseStructure } from './temporal/structures.js'
-import type { StructureName, Temporal } from './temporal/temporal.js'
+import type { Temporal } from './temporal/temporal.js'
 import { createTokenizer, type TextTokenizer } from './tokenizer.js'
 
 /** Which model to open. */
@@ -19,7 +19,8 @@ export interface ModelRequest {
   readonly model: string
   /** A safetensors file with the temporal branch; default: the folder's `branch.safetensors`, if it has one. */
   readonly branch?: string | undefined
-  readonly structure: 'auto' | StructureName
+  /** One of STRUCTURES by name, or `auto`. */
+  readonly structure: string
 }
 
 /** A model, open: its tensors are read from disk as they are asked for. */

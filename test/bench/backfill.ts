@@ -7,7 +7,7 @@ import { planClips } from '../../operators/index.js'
 import { type BackfillOptions, backfill } from '../../pipelines/backfill.js'
 import { timelineOf } from '../../pipelines/streams.js'
 import type { Sampling } from '../../src/domain.js'
-import { loadOnnx } from '../../src/engine/onnx/engine.js'
+import { loadOn } from '../../src/engine/host.js'
 import { renderVideo } from '../../src/media/encode.js'
 import { openReader } from '../../src/media/open-reader.js'
 import { median, table, timed } from './table.js'
@@ -146,7 +146,13 @@ async function decodeOnly(folder: string, sampling: Sampling): Promise<number> {
 }
 
 async function modelOnly(model: string, sampling: Sampling, clips: number): Promise<number> {
-  const loaded = await loadOnnx({ model, structure: 'auto', frames: sampling.frames, precision: 'fp32' })
+  const loaded = await loadOn({
+    engine: 'onnx',
+    model,
+    structure: 'auto',
+    frames: sampling.frames,
+    precision: 'fp32',
+  })
   const pixels = new Uint8Array(loaded.info.size ** 2 * 3).map((_, i) => i % 251)
   const clip = { frames: Array.from({ length: sampling.frames }, () => ({ pixels })) }
   try {

@@ -3,7 +3,7 @@ import { readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import type { LoadRequest } from '../../src/engine/engine.js'
-import { loadOnnx } from '../../src/engine/onnx/engine.js'
+import { loadOn } from '../../src/engine/host.js'
 import { ReferenceAlgebra } from '../../src/engine/reference/algebra.js'
 import { clipText, clipVision, PIXEL_MEAN, PIXEL_STD } from '../../src/model/clip.js'
 import { openModel } from '../../src/model/load.js'
@@ -20,6 +20,7 @@ async function folder(options?: { branch?: boolean }): Promise<string> {
 }
 
 const request = (model: string, more: Partial<LoadRequest> = {}): LoadRequest => ({
+  engine: 'onnx',
   model,
   structure: 'auto',
   frames: 8,
@@ -39,7 +40,7 @@ const pictures = (count: number, size: number, seed: number) =>
 describe('a Hugging Face CLIP folder with a STAN branch', () => {
   test('uint8 pictures become the embedding that the model computes in float64', async () => {
     const dir = await folder()
-    const model = await loadOnnx(request(dir))
+    const model = await loadOn(request(dir))
     try {
       assert.equal(model.info.structure, 'stan-self')
       const frames = pictures(8, 48, 1)
@@ -61,7 +62,7 @@ describe('a Hugging Face CLIP folder with a STAN branch', () => {
   })
 
   test('a clip’s embedding does not depend on the batch it is in', async () => {
-    const model = await loadOnnx(request(await folder()))
+    const model = await loadOn(request(await folder()))
     try {
       const clips = [1, 2, 3, 4, 5].map((seed) => ({ frames: pictures(8, 48, seed) }))
       const together = await model.encodeVideo(clips)
@@ -74,6 +75,32 @@ describe('a Hugging Face CLIP folder with a STAN branch', () => {
       await model.close()
     }
   })
+
+  for (const structure of ['stan-self', 'mean']) {
+    test(`overlapping clips that share frames get the same vectors, each frame through CLIP once: ${structure}`, async () => {
+      const dir = await folder()
+      const video = pictures(30, 48, 5)
+      const clips = Array.from({ length: 12 }, (_, n) => ({ frames: video.slice(2 * n, 2 * n + 8) }))
+      const alone = await loadOn(request(dir, { structure }))
+      const sharing = await loadOn(request(dir, { structure, shareFrames: true }))
+      try {
+        const expected = await alone.encodeClips(clips)
+        const given = [
+          ...(await sharing.encodeClips(clips.slice(0, 5))),
+          ...(await sharing.encodeClips(clips.slice(5))),
+        ]
+        for (const [n, { video: vector, frames }] of expected.entries()) {
+          assert.ok(maxDifference(given[n]?.video as Float32Array, vector) < 1e-5)
+          assert.ok(maxDifference(given[n]?.frames as Float32Array, frames) < 1e-5)
+        }
+        assert.deepEqual(alone.work, { asked: 96, computed: 96 })
+        assert.deepEqual(sharing.work, { asked: 96, computed: 30 })
+      } finally {
+        await alone.close()
+        await sharing.close()
+      }
+    })
+  }
 
   test('another branch, structure or weight is another digest; the same files elsewhere are the same', async () => {
     const [a, b, plain] = [await folder(), await folder(), await folder({ branch: false })]
@@ -89,7 +116,7 @@ describe('a Hugging Face CLIP folder with a STAN branch', () => {
 })
 
 test('the embedded default embeds text as the model computes it in float64', async () => {
-  const model = await loadOnnx(request('default'))
+  const model = await loadOn(request('default'))
   try {
     const texts = ['a red ball', 'a much longer text about two dogs that run along the beach at sunset']
     const vectors = await model.encodeText(texts)
@@ -124,19 +151,18 @@ describe('a folder that is no model says what is wrong', () => {
     })
   }
 
-  test('no such folder', () =>
-    refuses('MODEL_NOT_FOUND', /config\.json/, loadOnnx(request('/nowhere/at/all'))))
+  test('no such folder', () => refuses('MODEL_NOT_FOUND', /config\.json/, loadOn(request('/nowhere/at/all'))))
 
   test('no weights', async () => {
     const dir = await folder()
     await rm(join(dir, 'model.safetensors'))
-    await refuses('MODEL_NOT_FOUND', /model\.safetensors/, loadOnnx(request(dir)))
+    await refuses('MODEL_NOT_FOUND', /model\.safetensors/, loadOn(request(dir)))
   })
 
   test('weights cut off', async () => {
     const dir = await folder()
     await truncate(join(dir, 'model.safetensors'), 100_000)
-    await refuses('MODEL_WEIGHTS', /beyond its end/, loadOnnx(request(dir)))
+    await refuses('MODEL_WEIGHTS', /beyond its end/, loadOn(request(dir)))
   })
 
   test('weights of another size than the configuration’s', async () => {
@@ -147,14 +173,14 @@ describe('a folder that is no model says what is wrong', () => {
     await refuses(
       'MODEL_WEIGHTS',
       /mlp\.fc1\.weight is \[128,64\], the configuration asks for \[256,64\]/,
-      loadOnnx(request(dir)),
+      loadOn(request(dir)),
     )
   })
 
   test('a configuration that is no CLIP', async () => {
     const dir = await folder()
     await writeFile(join(dir, 'config.json'), '{"model_type": "bert"}')
-    await refuses('MODEL_CONFIG', /not a CLIP configuration/, loadOnnx(request(dir)))
+    await refuses('MODEL_CONFIG', /not a CLIP configuration/, loadOn(request(dir)))
   })
 
   test('a STAN branch that is asked for and not there', async () => {
@@ -162,16 +188,16 @@ describe('a folder that is no model says what is wrong', () => {
     await refuses(
       'MODEL_WEIGHTS',
       /no tensors for the structure stan-self/,
-      loadOnnx(request(dir, { structure: 'stan-self' })),
+      loadOn(request(dir, { structure: 'stan-self' })),
     )
   })
 
   test('more frames than the branch has time embeddings for', async () => {
-    await refuses('USAGE_INVALID', /at most 64 frames/, loadOnnx(request(await folder(), { frames: 65 })))
+    await refuses('USAGE_INVALID', /at most 64 frames/, loadOn(request(await folder(), { frames: 65 })))
   })
 
   test('no tokenizer, when a text is embedded', async () => {
-    const model = await loadOnnx(request(await folder()))
+    const model = await loadOn(request(await folder()))
     await refuses('MODEL_NOT_FOUND', /tokenizer\.json/, model.encodeText(['a cat']))
     await model.close()
   })

@@ -39,7 +39,7 @@ function visionOutputs<X>(g: Algebra<X>, pixels: X, structure: Temporal, prefix:
   const { video, frames: embeds, steps } = structure.forward(g, config, vision, frames)
   const clip = g.reshape(projectVision(g, config, vision.cls), [-1, frames, config.dim])
   return {
-    ...Object.fromEntries(vision.layers.map((hidden, n) => [`clip.layer_${n}`, hidden])),
+    ...Object.fromEntries([...vision.layers].map(([n, hidden]) => [`clip.layer_${n}`, hidden])),
     'clip.frame_embeds': clip,
     [`${prefix}.video_embed`]: video,
     [`${prefix}.frame_embeds`]: embeds,

@@ -1,4 +1,5 @@
 import type { Algebra, HostTensor, Weights } from '../../model/algebra.js'
+import type { ModelGraph } from '../../model/graphs.js'
 import {
   type Attribute,
   type ElementType,
@@ -18,6 +19,21 @@ export interface Value {
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: NodeJS.TypedArray): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)
+
+/** A graph of the model as an ONNX file. */
+export function emitGraph(graph: ModelGraph, weights: Weights): Uint8Array {
+  const g = new OnnxEmitter(weights)
+  const inputs = graph.inputs.map(({ name, type, shape }) => {
+    return [name, g.input(name, type === 'float32' ? 'float' : type, shape)] as const
+  })
+  const results = graph.build(g, Object.fromEntries(inputs))
+  const outputs = graph.outputs.map(({ name, shape }) => {
+    const value = results[name]
+    if (value === undefined) throw new TypeError(`the graph ${graph.name} gives no ${name}`)
+    return [name, { value, shape }] as const
+  })
+  return g.emit(graph.name, Object.fromEntries(outputs))
+}
 
 /** Emits ONNX (opset 17) from the model's algebra: only what the outputs need ends up in the file. */
 export class OnnxEmitter implements Algebra<Value> {

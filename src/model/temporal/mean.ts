@@ -7,6 +7,7 @@ export const mean: Temporal = {
   maxFrames: 64,
   detect: () => true,
   shapes: () => new Map(),
+  reads: () => [],
   forward(g, config, vision, T) {
     const frames = g.reshape(projectVision(g, config, vision.cls), [-1, T, config.dim])
     return { frames, video: g.mean(g.l2normalize(frames), 1), steps: {} }

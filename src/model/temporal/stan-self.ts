@@ -38,6 +38,11 @@ export const stanSelf: Temporal = {
     return shapes
   },
 
+  reads({ vision: { layers } }, { names }) {
+    const K = branchDepth((name) => names.has(name))
+    return Array.from({ length: K }, (_, k) => layers - K + k)
+  },
+
   forward<X>(g: Algebra<X>, config: ClipConfig, vision: VisionOutput<X>, T: number): VideoOutput<X> {
     const c = config.vision
     const K = branchDepth((name) => g.has(name))
@@ -50,7 +55,7 @@ export const stanSelf: Temporal = {
 
     let branch: Branch<X> | undefined
     for (let k = 0; k < K; k++) {
-      const features = unpack(g, c, vision.layers[c.layers - K + k] as X, T)
+      const features = unpack(g, c, vision.layers.get(c.layers - K + k) as X, T)
       const input = branch === undefined ? enter(g, c, features, T) : rejoin(g, k, branch, features)
       record(`branch_in_${k}`, input)
       const overTime = temporal(g, `STAN_T_layers.${k}`, c, input, T)

@@ -1,17 +1,15 @@
 import { StanflowError } from '../../errors.js'
 import { mean } from './mean.js'
 import { stanSelf } from './stan-self.js'
-import type { StructureName, Temporal } from './temporal.js'
+import type { Temporal } from './temporal.js'
 
 /** Every structure, the most specific first: detection takes the first that knows the tensors. */
 export const STRUCTURES: readonly Temporal[] = [stanSelf, mean]
 
-/** The structure asked for, or with `auto` the one whose tensors are there. @throws StanflowError MODEL_WEIGHTS */
-export function chooseStructure(
-  asked: 'auto' | StructureName,
-  names: ReadonlySet<string>,
-  origin: string,
-): Temporal {
+export const STRUCTURE_NAMES: readonly string[] = STRUCTURES.map(({ name }) => name)
+
+/** The structure asked for by name, or with `auto` the one whose tensors are there. @throws StanflowError MODEL_WEIGHTS */
+export function chooseStructure(asked: string, names: ReadonlySet<string>, origin: string): Temporal {
   const found = STRUCTURES.find((structure) =>
     asked === 'auto' ? structure.detect(names) : structure.name === asked,
   )

@@ -2,9 +2,7 @@ import type { Algebra, Weights } from '../algebra.js'
 import type { VisionOutput } from '../clip.js'
 import type { ClipConfig } from '../config.js'
 
-export type StructureName = 'mean' | 'stan-self'
-
-/** A video in the joint space. Not normalised: the engine's last step is. */
+/** A video in the joint space. Not normalised: the graph's last step is. */
 export interface VideoOutput<X> {
   /** `[B, T, dim]` */
   readonly frames: X
@@ -16,13 +14,20 @@ export interface VideoOutput<X> {
 
 /** A way to make one video embedding of T frames' CLIP features: what the paper compares. */
 export interface Temporal {
-  readonly name: StructureName
+  readonly name: string
+  /** Longest clip in frames. */
+  readonly maxFrames: number
   /** Whether a checkpoint's tensors are of this structure. */
   detect(names: ReadonlySet<string>): boolean
   /** The tensors it needs besides CLIP's, with their shapes. */
   shapes(config: ClipConfig, weights: Pick<Weights, 'names'>): ReadonlyMap<string, readonly number[]>
-  /** Longest clip in frames. */
-  readonly maxFrames: number
+  /** CLIP layers, from 0 and ascending, whose hidden states `forward` reads besides the last class token. */
+  reads(config: ClipConfig, weights: Pick<Weights, 'names'>): readonly number[]
+  /**
+   * What becomes of the hidden states `[B·T, 1+L, D]` on their way into CLIP layer n. A structure without it leaves CLIP's
+   * forward pass as it is, so overlapping clips can share a frame's.
+   */
+  readonly insert?: <X>(g: Algebra<X>, config: ClipConfig, n: number, hidden: X, frames: number) => X
   /** `vision` holds `B · T` frames, the T frames of a clip together. */
   forward<X>(g: Algebra<X>, config: ClipConfig, vision: VisionOutput<X>, frames: number): VideoOutput<X>
 }

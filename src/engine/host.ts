@@ -1,0 +1,119 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { StanflowError } from '../errors.js'
+import { type Ask, correspondence } from './correspondence.js'
+import type { ClipPixels, FramePixels, LoadedModel, LoadRequest, VideoVectors } from './engine.js'
+import { FrameSlots } from './frame-slots.js'
+import { PixelBuffers } from './pixel-buffers.js'
+import type { Answer, Loaded } from './protocol.js'
+
+/** Loads a model into the engine asked for, in a thread of its own. @throws StanflowError MODEL_*, ENGINE_* */
+export async function loadOn(request: LoadRequest): Promise<LoadedModel> {
+  const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: request })
+  const ask = correspondence(worker)
+  let loaded: Loaded
+  try {
+    loaded = (await ask({ kind: 'load' })).loaded as Loaded
+  } catch (error) {
+    await worker.terminate()
+    throw error
+  }
+  const { info } = loaded
+  const encode = loaded.slots === undefined ? whole(ask, loaded) : shared(ask, loaded, loaded.slots)
+  const work = { asked: 0, computed: 0 }
+
+  async function encodeClips(clips: readonly ClipPixels[]): Promise<VideoVectors[]> {
+    for (const { frames } of clips) {
+      if (frames.length !== info.frames)
+        throw new StanflowError('INTERNAL', `a clip has ${frames.length} frames, not ${info.frames}`)
+    }
+    const { answers, computed } = encode(clips)
+    work.asked += clips.length * info.frames
+    work.computed += computed
+    const parts = await Promise.all(answers)
+    return parts.flatMap((answer) => {
+      const frames = rows(answer.parts, info.frames * info.dim)
+      return rows(answer.vectors, info.dim).map((video, n) => ({ video, frames: frames[n] as Float32Array }))
+    })
+  }
+
+  return {
+    engine: loaded.engine,
+    info,
+    work,
+    encodeClips,
+    encodeVideo: async (clips) => (await encodeClips(clips)).map(({ video }) => video),
+    async encodeText(texts) {
+      return rows((await ask({ kind: 'text', texts })).vectors, info.dim)
+    },
+    async encodeTokens(texts) {
+      const { vectors, parts, lengths } = await ask({ kind: 'text', texts })
+      const all = rows(vectors, info.dim)
+      const tokens = rows(parts, (parts?.length ?? 0) / texts.length)
+      return all.map((text, n) => {
+        return { text, tokens: (tokens[n] as Float32Array).subarray(0, (lengths?.[n] ?? 0) * info.dim) }
+      })
+    },
+    async close() {
+      // Ending the thread while it computes would abort the whole process: it is asked to end once it is through.
+      const ended = once(worker, 'exit')
+      try {
+        await ask({ kind: 'close' })
+      } catch {
+        return
+      }
+      worker.ref()
+      await ended
+    },
+  }
+}
+
+/** Pixels have been copied, and the answers are on their way. */
+interface Encoding {
+  readonly answers: readonly Promise<Answer>[]
+  /** Frames that go through CLIP. */
+  readonly computed: number
+}
+type Encode = (clips: readonly ClipPixels[]) => Encoding
+
+/** Every clip goes through the whole model by itself. */
+function whole(ask: Ask, { info }: Loaded): Encode {
+  const buffers = new PixelBuffers(info.size)
+  return (clips) => {
+    const pixels = buffers.gather(clips.flatMap(({ frames }) => frames))
+    return {
+      computed: clips.length * info.frames,
+      answers: [buffers.returning(ask({ kind: 'video', pixels, clips: clips.length }, [pixels.buffer]))],
+    }
+  }
+}
+
+/** Frames go through CLIP once, however many clips they are in; the thread keeps their features in slots. */
+function shared(ask: Ask, { info }: Loaded, capacity: number): Encode {
+  const buffers = new PixelBuffers(info.size)
+  const slots = new FrameSlots<FramePixels>(capacity)
+  const groupSize = Math.max(1, Math.floor(capacity / info.frames))
+  return (clips) => {
+    const answers: Promise<Answer>[] = []
+    let computed = 0
+    for (let from = 0; from < clips.length; from += groupSize) {
+      const group = clips.slice(from, from + groupSize)
+      const { missing, fill, use } = slots.plan(group.flatMap(({ frames }) => frames))
+      const pixels = buffers.gather(missing)
+      computed += missing.length
+      const question = { kind: 'video', pixels, clips: group.length, slots: { fill, use } } as const
+      const answer = buffers.returning(ask(question, [pixels.buffer]))
+      // After a failure nobody knows what the slots hold.
+      answer.catch(() => slots.clear())
+      answers.push(answer)
+    }
+    return { answers, computed }
+  }
+}
+
+function rows(vectors: Float32Array | undefined, width: number): Float32Array[] {
+  if (vectors === undefined) throw new StanflowError('INTERNAL', 'the engine answered without vectors')
+  return Array.from({ length: vectors.length / width }, (_, n) =>
+    vectors.subarray(n * width, (n + 1) * width),
+  )
+}
