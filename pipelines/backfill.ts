@@ -292,6 +292,7 @@ function loadModel(options: BackfillOptions): Promise<LoadedModel> {
   const { model, branch, structure, precision, sampling } = options
   return loadOn({
     engine: 'onnx',
+    device: 'cpu',
     model,
     structure,
     precision,

@@ -2,16 +2,27 @@ import type { Weights } from '../model/algebra.js'
 import type { ModelGraph } from '../model/graphs.js'
 import type { ModelRequest } from '../model/load.js'
 
-export const ENGINE_NAMES = ['onnx'] as const
+export const ENGINE_NAMES = ['onnx', 'openvino', 'tfjs'] as const
 export type EngineName = (typeof ENGINE_NAMES)[number]
 
-export type Precision = 'fp32'
+/** What a model computes in. int8: linear layers only, activations scaled as they come, or as calibrated. */
+export const PRECISIONS = ['fp32', 'bf16', 'fp16', 'int8'] as const
+export type Precision = (typeof PRECISIONS)[number]
+
+/** Where: the processor, or a graphics card through CUDA, or through TensorRT. */
+export const DEVICES = ['cpu', 'cuda', 'tensorrt'] as const
+export type Device = (typeof DEVICES)[number]
 
 export interface LoadRequest extends ModelRequest {
   readonly engine: EngineName
   /** Frames in every clip. */
   readonly frames: number
   readonly precision: Precision
+  readonly device: Device
+  /** Which card, counted from 0. */
+  readonly deviceId?: number
+  /** With int8: a file of activation ranges, measured on the user's own videos; without it they are taken as they come. */
+  readonly calibration?: string
   /**
    * Clips overlap: a frame's pass through CLIP is kept and shared between clips, where the structure leaves CLIP as it is.
    * Frames are told apart by object identity. Results are the same.
@@ -111,5 +122,25 @@ export interface Engine {
   compile(graph: ModelGraph, weights: Weights): Promise<Runner>
 }
 
+/** One way to compute on this machine, or why there is none. Nothing is loaded for good to find out. */
+export interface EngineReport {
+  readonly engine: EngineName
+  readonly device: Device
+  readonly available: boolean
+  /** In words: library and version, or what is missing. */
+  readonly detail: string
+  /** What to do about what is missing. */
+  readonly hint?: string
+  /** The precisions that work, the quickest first. */
+  readonly precisions: readonly Precision[]
+}
+
 /** Opens an engine inside the model's thread. @throws StanflowError ENGINE_MISSING */
 export type OpenEngine = (request: LoadRequest) => Promise<Engine>
+
+/** What an engine's folder offers. */
+export interface EngineModule {
+  readonly open: OpenEngine
+  /** A row for each device; never throws. */
+  readonly probe: () => Promise<readonly EngineReport[]>
+}

@@ -1,15 +1,17 @@
 import { asStanflowError, StanflowError } from '../errors.js'
-import type { EngineName, OpenEngine } from './engine.js'
+import type { EngineModule, EngineName } from './engine.js'
 
 /** Engines load when they are asked for: each brings a native library. */
-const OPENERS: Readonly<Record<EngineName, () => Promise<OpenEngine>>> = {
-  onnx: async () => (await import('./onnx/engine.js')).openOnnx,
+const MODULES: Readonly<Partial<Record<EngineName, () => Promise<EngineModule>>>> = {
+  onnx: async () => (await import('./onnx/engine.js')).onnx,
 }
 
 /** @throws StanflowError ENGINE_MISSING */
-export async function engineOpener(name: EngineName): Promise<OpenEngine> {
+export async function engineModule(name: EngineName): Promise<EngineModule> {
   try {
-    return await OPENERS[name]()
+    const load = MODULES[name]
+    if (load === undefined) throw new Error('it is not part of this version')
+    return await load()
   } catch (cause) {
     const { message } = asStanflowError(cause)
     throw new StanflowError('ENGINE_MISSING', `the engine ${name} cannot be loaded: ${message}`, { cause })

@@ -5,7 +5,7 @@ import { canSplit, textGraph } from '../model/graphs.js'
 import { type OpenModel, openModel } from '../model/load.js'
 import { type ClipEncoder, sharingEncoder, wholeEncoder } from './clip-encoder.js'
 import type { Engine, LoadRequest, ModelInfo } from './engine.js'
-import { engineOpener } from './open.js'
+import { engineModule } from './open.js'
 import type { Answer, Loaded, Question } from './protocol.js'
 
 // Bindings compute on the thread that calls them, so a model has a thread of its own: decoders keep flowing meanwhile.
@@ -27,7 +27,7 @@ let ready: Ready | undefined
 async function load(): Promise<Loaded> {
   const model = openModel(request)
   const info = describe(model)
-  const engine = await (await engineOpener(request.engine))(request)
+  const engine = await (await engineModule(request.engine)).open(request)
   const split = (request.shareFrames ?? false) && canSplit(model)
   const encoder = await (split ? sharingEncoder : wholeEncoder)(engine, model, request.frames)
   ready = { model, engine, encoder }

@@ -148,6 +148,7 @@ async function decodeOnly(folder: string, sampling: Sampling): Promise<number> {
 async function modelOnly(model: string, sampling: Sampling, clips: number): Promise<number> {
   const loaded = await loadOn({
     engine: 'onnx',
+    device: 'cpu',
     model,
     structure: 'auto',
     frames: sampling.frames,

@@ -21,6 +21,7 @@ async function folder(options?: { branch?: boolean }): Promise<string> {
 
 const request = (model: string, more: Partial<LoadRequest> = {}): LoadRequest => ({
   engine: 'onnx',
+  device: 'cpu',
   model,
   structure: 'auto',
   frames: 8,

@@ -1,11 +1,17 @@
 import { availableParallelism } from 'node:os'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { StanflowError } from '../../errors.js'
-import type { Engine, HostArray, LoadRequest, Runner } from '../engine.js'
+import type { Engine, EngineModule, EngineReport, HostArray, LoadRequest, Runner } from '../engine.js'
 import { emitGraph } from './emitter.js'
 
-/** onnxruntime on the CPU. */
-export async function openOnnx(request: LoadRequest): Promise<Engine> {
+/** onnxruntime. */
+export const onnx: EngineModule = { open, probe }
+
+async function probe(): Promise<readonly EngineReport[]> {
+  return [{ engine: 'onnx', device: 'cpu', available: true, detail: 'onnxruntime', precisions: ['fp32'] }]
+}
+
+async function open(request: LoadRequest): Promise<Engine> {
   const options: InferenceSession.SessionOptions = {
     intraOpNumThreads: request.threads ?? availableParallelism(),
     graphOptimizationLevel: 'all',
