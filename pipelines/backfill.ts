@@ -18,8 +18,8 @@ import { discover } from '../src/connect/files/discover.js'
 import { type FileStore, openFileStore, peekFileStore } from '../src/connect/files/store.js'
 import type { DeadLetter, Recipe, ResultFormat } from '../src/connect/store.js'
 import type { Clip, ClipPlan, Sampling, Video } from '../src/domain.js'
-import type { LoadedModel, ModelInfo, Precision } from '../src/engine/engine.js'
-import { loadOn } from '../src/engine/host.js'
+import type { Device, EngineName, LoadedModel, ModelInfo, Precision } from '../src/engine/engine.js'
+import { loadModel } from '../src/engine/select.js'
 import type { StanflowError } from '../src/errors.js'
 import { openReader } from '../src/media/open-reader.js'
 import type { ReaderName, VideoReader } from '../src/media/reader.js'
@@ -49,7 +49,14 @@ export interface BackfillOptions {
   readonly branch?: string
   /** `auto`, or a structure by name: what makes one embedding of a clip's frames. */
   readonly structure: string
+  /** What computes, and where; `auto`: the quickest way that works here. */
+  readonly engine: 'auto' | EngineName
+  readonly device: 'auto' | Device
+  /** Which graphics card, counted from 0. */
+  readonly deviceId?: number
   readonly precision: Precision
+  /** Activation ranges for int8; without it they are taken as they come. */
+  readonly calibration?: string
   readonly sampling: Sampling
   /** Label texts; empty: embeddings only. */
   readonly labels: readonly string[]
@@ -106,7 +113,7 @@ export async function backfill(
 ): Promise<BackfillSummary> {
   const started = performance.now()
   const { sampling, to } = options
-  const model = await loadModel(options)
+  const { model, why: engine } = await openModel(options)
   const opened = await openReader(options.reader).catch(async (error: unknown) => {
     await model.close()
     throw error
@@ -114,7 +121,7 @@ export async function backfill(
   const { reader, why } = opened
   const { info } = model
   const notes = info.random ? [RANDOM_WEIGHTS] : []
-  const about = { model: modelName(info), modelDigest: info.digest, engine: model.engine, reader: why, notes }
+  const about = { model: modelName(info), modelDigest: info.digest, engine, reader: why, notes }
   hooks.onStart?.(about)
 
   const tally = new Tally()
@@ -288,17 +295,15 @@ async function dryRun(
   tally.listed()
 }
 
-function loadModel(options: BackfillOptions): Promise<LoadedModel> {
-  const { model, branch, structure, precision, sampling } = options
-  return loadOn({
-    engine: 'onnx',
-    device: 'cpu',
-    model,
-    structure,
-    precision,
+function openModel(options: BackfillOptions): Promise<{ model: LoadedModel; why: string }> {
+  const { model, branch, structure, engine, device, deviceId, precision, calibration, sampling } = options
+  return loadModel({
+    ...{ model, structure, engine, device, precision },
     frames: sampling.frames,
     shareFrames: sampling.kind === 'window' && sampling.stride < sampling.length,
     ...(branch !== undefined && { branch }),
+    ...(deviceId !== undefined && { deviceId }),
+    ...(calibration !== undefined && { calibration }),
   })
 }
 

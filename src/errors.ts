@@ -26,6 +26,7 @@ const CATALOGUE = {
   MODEL_WEIGHTS: 'The weights do not match the model; fetch them again, whole.',
   MODEL_TOKENIZER: 'Copy tokenizer.json from the same model as the weights.',
   ENGINE_MISSING: 'Run `npm ci` again; the engine is part of the dependencies.',
+  ENGINE_UNFIT: '`stanflow doctor` shows every engine, device and precision that works here.',
   ENGINE_FAILED: 'Try a smaller --batch.',
   OUTPUT_LOCKED: 'Wait for the other run, or give this one another --to folder.',
   OUTPUT_FULL: 'Free space on the disk, then run the same command again: it goes on where it stopped.',

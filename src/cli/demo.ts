@@ -9,7 +9,20 @@ import { runBackfill } from './run-backfill.js'
 import { addSettings, readSettings } from './settings.js'
 
 /** What the demo takes from flags, environment and file; all else is at its default. */
-const KEYS: readonly ConfigKey[] = ['model', 'branch', 'structure', 'reader', 'batch', 'concurrency', 'json']
+const KEYS: readonly ConfigKey[] = [
+  'model',
+  'branch',
+  'structure',
+  'engine',
+  'device',
+  'deviceId',
+  'precision',
+  'calibration',
+  'reader',
+  'batch',
+  'concurrency',
+  'json',
+]
 
 const UNIFORM: Sampling = { kind: 'uniform', frames: 12 }
 /** Short enough that every scene has a timeline. */

@@ -12,7 +12,8 @@ export async function backfillOptions(
   inputs: readonly string[],
   { config, origins }: Resolved,
 ): Promise<BackfillOptions> {
-  const { model, branch, structure, precision, sample, frames, window, stride = window } = config
+  const { model, branch, structure, engine, device, deviceId, precision, calibration } = config
+  const { sample, frames, window, stride = window } = config
   const { to, root, top, batch, concurrency, reader, format, checkpoint, dryRun } = config
   if (to === undefined) {
     throw new StanflowError('USAGE_INVALID', 'There is no folder for the results.', { hint: 'Add --to out.' })
@@ -27,8 +28,24 @@ export async function backfillOptions(
   }
   const { labels, prompts } = config.labels === undefined ? { labels: [] } : await readLabels(config.labels)
   return {
-    ...{ inputs, to, model, structure, precision, top, batch, concurrency, reader, format, dryRun },
+    ...{
+      inputs,
+      to,
+      model,
+      structure,
+      engine,
+      device,
+      precision,
+      top,
+      batch,
+      concurrency,
+      reader,
+      format,
+      dryRun,
+    },
     ...(branch !== undefined && { branch }),
+    ...(deviceId !== undefined && { deviceId }),
+    ...(calibration !== undefined && { calibration }),
     ...(root !== undefined && { root }),
     sampling:
       sample === 'uniform' ? { kind: sample, frames } : { kind: sample, frames, length: window, stride },

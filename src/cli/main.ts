@@ -4,6 +4,7 @@ import { VERSION } from '../version.js'
 import { addBackfillCommand } from './backfill.js'
 import { addConfigCommand } from './config.js'
 import { addDemoCommand } from './demo.js'
+import { addDoctorCommand } from './doctor.js'
 import { fail } from './fail.js'
 import { addReportCommand } from './report.js'
 
@@ -12,6 +13,7 @@ Examples:
   stanflow demo
   stanflow backfill videos/ --to out --labels "a cat, a dog" --report out/report.html
   stanflow backfill "archive/**/*.mp4" --to out --sample window --window 4s --stride 2s
+  stanflow doctor
   stanflow config print
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration. STANFLOW_DEBUG=1 shows stacks.
@@ -30,6 +32,7 @@ function build(): Command {
   addReportCommand(program)
   addConfigCommand(program)
   addDemoCommand(program)
+  addDoctorCommand(program)
   return program
 }
 

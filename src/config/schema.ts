@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { DEVICES, ENGINE_NAMES, PRECISIONS } from '../engine/engine.js'
 import { choice, count, duration, type Kind, onOff, templates, text, wordsOrFile } from './kinds.js'
 import { isLabelFile } from './label-file.js'
 
@@ -60,7 +61,29 @@ export const configSchema = z.object({
     group: 'Model',
     about: 'how frames become one embedding; auto: stan-self where there are weights for it, else mean',
   }),
-  precision: key(choice('fp32'), 'fp32', { group: 'Model', about: 'what the model computes in' }),
+  engine: key(choice('auto', ...ENGINE_NAMES), 'auto', {
+    group: 'Model',
+    about: 'what computes; auto: the quickest that works here, see `stanflow doctor`',
+  }),
+  device: key(choice('auto', ...DEVICES), 'auto', {
+    group: 'Model',
+    about: 'where; auto: a graphics card if one can be used',
+  }),
+  deviceId: optional(count(0, 63), {
+    group: 'Model',
+    about: 'which graphics card',
+    unset: '0',
+  }),
+  precision: key(choice(...PRECISIONS), 'fp32', {
+    group: 'Model',
+    about: 'what the model computes in; other precisions are quicker and give other results',
+  }),
+  calibration: optional(text('file', 'a .json file'), {
+    group: 'Model',
+    about: 'activation ranges for --precision int8, made by `stanflow models calibrate`',
+    unset: 'ranges are taken as they come',
+    relocate: inFolder,
+  }),
 
   sample: key(choice('uniform', 'window'), 'uniform', {
     group: 'Clips',

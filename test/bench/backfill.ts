@@ -71,6 +71,8 @@ async function measure(model: string, samples: string, sampling: Sampling, folde
     root: dir,
     model,
     structure: 'auto',
+    engine: 'auto',
+    device: 'auto',
     precision: 'fp32',
     sampling,
     labels: [],

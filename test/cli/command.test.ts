@@ -35,7 +35,7 @@ describe('stanflow', () => {
     const { code, stdout } = await cli(['backfill', '--help'])
     assert.equal(code, 0)
     for (const { flag } of CONFIG_KEYS) {
-      assert.equal(stdout.match(new RegExp(`^ +${flag}\\b`, 'gm'))?.length, 1, flag)
+      assert.equal(stdout.match(new RegExp(`^ +${flag} `, 'gm'))?.length, 1, flag)
     }
     assert.match(stdout, /--frames <n> .*\(default: 12\)/)
     assert.match(stdout, /stanflow backfill videos\/ --to out/)

@@ -31,6 +31,8 @@ function options(more: Partial<BackfillOptions> = {}): BackfillOptions {
     root: dir,
     model: 'default',
     structure: 'auto',
+    engine: 'auto',
+    device: 'auto',
     precision: 'fp32',
     sampling: { kind: 'uniform', frames: 4 },
     labels: ['red', 'green', 'blue'],

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { EngineReport } from '../../src/engine/engine.js'
+import { loadModel, type ModelWish, quickest } from '../../src/engine/select.js'
+
+const wish: ModelWish = {
+  model: 'default',
+  structure: 'auto',
+  engine: 'auto',
+  device: 'auto',
+  frames: 4,
+  precision: 'fp32',
+}
+
+describe('choosing an engine', () => {
+  test('auto takes one that works, and says which', async () => {
+    const { model, why } = await loadModel(wish)
+    await model.close()
+    assert.ok(why.startsWith(model.engine), why)
+  })
+
+  test('an engine that is asked for is taken', async () => {
+    const { model, why } = await loadModel({ ...wish, engine: 'onnx', device: 'cpu' })
+    await model.close()
+    assert.match(why, /^onnx.*, as asked$/)
+  })
+
+  test('what nothing here computes is refused, with what would work', async () => {
+    // There is no TensorRT without a card; with one, there is none for tfjs.
+    await assert.rejects(
+      loadModel({ ...wish, engine: 'tfjs', device: 'tensorrt' }),
+      (error: { code: string; message: string }) => {
+        assert.equal(error.code, 'ENGINE_UNFIT')
+        assert.match(error.message, /--engine tfjs --device tensorrt --precision fp32/)
+        return true
+      },
+    )
+  })
+
+  test('a model that is wrong is told as such, not as an engine that failed', async () => {
+    await assert.rejects(loadModel({ ...wish, model: '/nowhere/at/all' }), { code: 'MODEL_NOT_FOUND' })
+  })
+
+  test('the quickest way is one that computes the precision', () => {
+    const report = (engine: EngineReport['engine'], precisions: EngineReport['precisions']): EngineReport => {
+      return { engine, device: 'cpu', available: true, detail: '', precisions }
+    }
+    const reports = [report('onnx', ['int8', 'fp32']), report('openvino', ['bf16', 'fp32'])]
+    assert.equal(quickest(reports, 'fp32'), 'openvino on cpu')
+    assert.equal(quickest(reports, 'int8'), 'onnx on cpu')
+    assert.equal(quickest(reports, 'fp16'), undefined)
+  })
+})
