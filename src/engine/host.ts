@@ -44,10 +44,10 @@ export async function loadOn(request: LoadRequest): Promise<LoadedModel> {
     encodeClips,
     encodeVideo: async (clips) => (await encodeClips(clips)).map(({ video }) => video),
     async encodeText(texts) {
-      return rows((await ask({ kind: 'text', texts })).vectors, info.dim)
+      return rows((await ask({ kind: 'text', texts, tokens: false })).vectors, info.dim)
     },
     async encodeTokens(texts) {
-      const { vectors, parts, lengths } = await ask({ kind: 'text', texts })
+      const { vectors, parts, lengths } = await ask({ kind: 'text', texts, tokens: true })
       const all = rows(vectors, info.dim)
       const tokens = rows(parts, (parts?.length ?? 0) / texts.length)
       return all.map((text, n) => {

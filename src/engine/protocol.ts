@@ -5,7 +5,8 @@ import type { ModelInfo } from './engine.js'
 export type Question = { readonly id: number } & (
   | { readonly kind: 'load' }
   | ({ readonly kind: 'video' } & VideoQuestion)
-  | { readonly kind: 'text'; readonly texts: readonly string[] }
+  /** `tokens`: whether the token vectors are wanted too. */
+  | { readonly kind: 'text'; readonly texts: readonly string[]; readonly tokens: boolean }
   /** Lets the model go once what came before is computed; the thread then ends. */
   | { readonly kind: 'close' }
 )

@@ -72,13 +72,13 @@ function loaded(): Ready {
   return ready
 }
 
-async function encodeText(texts: readonly string[]): Promise<Omit<Answer, 'id'>> {
+async function encodeText(texts: readonly string[], withTokens: boolean): Promise<Omit<Answer, 'id'>> {
   const { model, engine } = loaded()
   const { config, tokenizer } = model
   const tokens = tokenizer.open()
   const limit = Math.min(TEXT_LENGTH, config.text.positions)
   const vectors = new Float32Array(texts.length * config.dim)
-  const parts = new Float32Array(texts.length * limit * config.dim)
+  const parts = new Float32Array(withTokens ? texts.length * limit * config.dim : 0)
   const lengths = new Int32Array(texts.length)
   const text = await engine.compile(textGraph(model, limit), model.weights)
   try {
@@ -89,7 +89,7 @@ async function encodeText(texts: readonly string[]): Promise<Omit<Answer, 'id'>>
         eos: { data: eos, shape: [count] },
       })
       vectors.set(output.embedding as Float32Array, from * config.dim)
-      parts.set(output.tokens as Float32Array, from * limit * config.dim)
+      if (withTokens) parts.set(output.tokens as Float32Array, from * limit * config.dim)
       lengths.set(
         eos.map((end) => end + 1),
         from,
@@ -110,7 +110,7 @@ async function answer(question: Question): Promise<Answer> {
       case 'video':
         return { id, ...(await loaded().encoder.encode(question)), pixels: question.pixels }
       case 'text':
-        return { id, ...(await encodeText(question.texts)) }
+        return { id, ...(await encodeText(question.texts, question.tokens)) }
       case 'close':
         await ready?.encoder.release()
         return { id }

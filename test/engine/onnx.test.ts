@@ -142,6 +142,25 @@ test('the embedded default embeds text as the model computes it in float64', asy
   }
 })
 
+test('a text has a vector for each of its tokens, the last of which is its embedding', async () => {
+  const model = await loadOn(request('default'))
+  try {
+    const texts = ['a red ball', 'two dogs run along the beach at sunset']
+    const vectors = await model.encodeText(texts)
+    for (const [n, { text, tokens }] of (await model.encodeTokens(texts)).entries()) {
+      const { dim } = model.info
+      const [length = 0] = openModel(request('default'))
+        .tokenizer.open()
+        .batch([texts[n] as string], 32).eos
+      assert.equal(tokens.length, (length + 1) * dim)
+      assert.deepEqual(text, vectors[n])
+      assert.ok(maxDifference(tokens.subarray(-dim), text) < 1e-6)
+    }
+  } finally {
+    await model.close()
+  }
+})
+
 describe('a folder that is no model says what is wrong', () => {
   const refuses = async (code: string, matching: RegExp, load: Promise<unknown>): Promise<void> => {
     await assert.rejects(load, (error: { code: string; message: string; hint: string }) => {
