@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beyond `npm ci`: ffmpeg, and a Python with pyarrow and DuckDB in .cache/py. Says nothing when all is there.
+# What the tests need beyond `npm ci`: ffmpeg, a Python with pyarrow and DuckDB in .cache/py, and an S3 server in .cache/bin.
+# Says nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,4 +22,20 @@ if ! "$venv/bin/python" -c 'import duckdb, numpy, pyarrow' 2> /dev/null; then
   rm -rf "$venv"
   python3 -m venv "$venv"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check pyarrow duckdb numpy
+fi
+
+versitygw=.cache/bin/versitygw-1.8.0
+if [ ! -x "$versitygw" ]; then
+  if ! command -v go > /dev/null; then
+    echo "Go is missing, which builds the S3 server of the tests. Install it (https://go.dev/dl), then run this again." >&2
+    exit 1
+  fi
+  building=$(mktemp -d)
+  GOBIN="$building" go install "github.com/versity/versitygw/cmd/versitygw@v${versitygw##*-}" > "$building/log" 2>&1 || {
+    cat "$building/log" >&2
+    exit 1
+  }
+  mkdir -p .cache/bin
+  mv "$building/versitygw" "$versitygw"
+  rm -rf "$building"
 fi
