@@ -33,6 +33,16 @@ const CATALOGUE = {
   OUTPUT_PERMISSION: 'Give the user that runs stanflow permission to write there.',
   OUTPUT_WRITE: 'Check the disk and its permissions, then run the same command again.',
   OUTPUT_CORRUPT: 'Move the named file away and run the same command again.',
+  S3_CREDENTIALS:
+    'Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine or pod a role.',
+  S3_FORBIDDEN: 'Inputs need s3:ListBucket and s3:GetObject; --to also s3:PutObject and s3:DeleteObject.',
+  S3_REGION: "Give the bucket's own region with --s3-region or AWS_REGION.",
+  S3_BUCKET_MISSING: 'Check its name and --s3-endpoint; stanflow makes no buckets.',
+  S3_OBJECT_MISSING: 'It was deleted or renamed since it was listed; run again.',
+  S3_ARCHIVED: 'Restore it from its archive storage class first, then run again.',
+  S3_UNAVAILABLE:
+    'Check --s3-endpoint and the network, then run the same command again: it goes on where it stopped.',
+  S3_REFUSED: 'The message is what the server says; check the bucket and its settings.',
   INTERNAL: 'This is a bug in stanflow; please report it with the command and this message.',
 } as const
 

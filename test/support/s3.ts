@@ -65,6 +65,16 @@ export class S3Server {
     }
   }
 
+  /** What a client in this process needs to use it. */
+  get settings(): {
+    readonly endpoint: string
+    readonly region: string
+    readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  } {
+    const credentials = { accessKeyId: KEY, secretAccessKey: SECRET }
+    return { endpoint: this.endpoint, region: REGION, credentials }
+  }
+
   /** A new, empty bucket: a folder is one. */
   async bucket(): Promise<string> {
     this.#buckets += 1
