@@ -1,9 +1,14 @@
 import type { Algebra, HostTensor, Weights } from '../../model/algebra.js'
+import { float32Exp } from './exp.js'
+import { exactMoments, float32Moments, type Moments } from './moments.js'
+import { DOT_COLUMNS, multiply, multiplyByDots } from './products.js'
 
 /** An eager tensor of the reference back end. Values are doubles; in float32 mode each is a float32 value. */
 export interface Dense {
   readonly shape: readonly number[]
   readonly data: Float64Array
+  /** True where PyTorch would have the last two axes swapped in memory: its matrix products then run in another order. */
+  readonly swapped?: boolean
 }
 
 const count = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1)
@@ -20,16 +25,23 @@ function strides(shape: readonly number[]): number[] {
 
 /**
  * Runs the model's algebra at once in plain JavaScript: slow, and as exact as the precision asked for, so that other
- * engines can be measured against it. `float32` rounds after every step and sums one product after another, with a
- * fused multiply-add, as a straightforward float32 program does; `float64` is the truth that both approximate.
+ * engines can be measured against it. `float32` rounds after every step, in the order in which PyTorch computes on a CPU
+ * (sums of products run one after another, with a fused multiply-add), so that it rounds as PyTorch does; `float64` is
+ * the truth that both approximate.
  */
 export class ReferenceAlgebra implements Algebra<Dense> {
   readonly #weights: Weights
+  readonly #float32: boolean
   readonly #round: (x: number) => number
+  readonly #exp: (x: number) => number
+  readonly #moments: (row: Float64Array) => Moments
 
   constructor(weights: Weights, precision: 'float32' | 'float64') {
     this.#weights = weights
-    this.#round = precision === 'float32' ? Math.fround : (x) => x
+    this.#float32 = precision === 'float32'
+    this.#round = this.#float32 ? Math.fround : (x) => x
+    this.#exp = this.#float32 ? float32Exp : Math.exp
+    this.#moments = this.#float32 ? float32Moments : exactMoments
   }
 
   weight = (name: string): Dense => this.constant(this.#weights.read(name))
@@ -38,7 +50,7 @@ export class ReferenceAlgebra implements Algebra<Dense> {
 
   add = (a: Dense, b: Dense): Dense => this.#zip(a, b, (x, y) => x + y)
   mul = (a: Dense, b: Dense): Dense => this.#zip(a, b, (x, y) => x * y)
-  sigmoid = (x: Dense): Dense => this.#map(x, (v) => 1 / (1 + Math.exp(-v)))
+  sigmoid = (x: Dense): Dense => this.#map(x, (v) => 1 / this.#round(1 + this.#exp(-v)))
   gelu = (x: Dense): Dense => this.#map(x, (v) => 0.5 * v * (1 + erf(v * Math.SQRT1_2)))
   toFloat = (x: Dense): Dense => x
 
@@ -48,15 +60,17 @@ export class ReferenceAlgebra implements Algebra<Dense> {
     const batch = a.shape.slice(0, -2)
     const data = new Float64Array(count(batch) * m * n)
     const shared = b.shape.length === 2
+    const byDots = this.#float32 && !shared && b.swapped === true && n < DOT_COLUMNS
     for (let i = 0; i < count(batch); i++) {
-      const right = b.data.subarray(shared ? 0 : i * k * n, shared ? k * n : (i + 1) * k * n)
-      this.#multiply(
-        a.data.subarray(i * m * k, (i + 1) * m * k),
-        right,
-        data.subarray(i * m * n, (i + 1) * m * n),
+      const product = {
+        a: a.data.subarray(i * m * k, (i + 1) * m * k),
+        b: b.data.subarray(shared ? 0 : i * k * n, shared ? k * n : (i + 1) * k * n),
+        out: data.subarray(i * m * n, (i + 1) * m * n),
         k,
         n,
-      )
+      }
+      if (byDots) multiplyByDots(product)
+      else multiply(product, this.#round)
     }
     return { shape: [...batch, m, n], data }
   }
@@ -68,18 +82,22 @@ export class ReferenceAlgebra implements Algebra<Dense> {
 
   softmax = (x: Dense): Dense =>
     this.#rows(x, (row) => {
+      const round = this.#round
       const top = row.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)
-      const powers = row.map((v) => this.#round(Math.exp(v - top)))
-      const total = powers.reduce((a, b) => a + b, 0)
-      return powers.map((v) => v / total)
+      const powers = row.map((v) => this.#exp(round(v - top)))
+      const share = round(1 / powers.reduce((a, b) => round(a + b), 0))
+      return powers.map((v) => v * share)
     })
 
   layerNorm(x: Dense, scale: Dense, shift: Dense, epsilon: number): Dense {
+    const round = this.#round
     return this.#rows(x, (row) => {
-      const mean = row.reduce((a, b) => a + b, 0) / row.length
-      const variance = row.reduce((a, b) => a + (b - mean) ** 2, 0) / row.length
-      const inverse = 1 / Math.sqrt(variance + epsilon)
-      return row.map((v, i) => (v - mean) * inverse * (scale.data[i] as number) + (shift.data[i] as number))
+      const { mean, variance } = this.#moments(row)
+      const inverse = round(1 / round(Math.sqrt(round(variance + round(epsilon)))))
+      return row.map((v, i) => {
+        const normal = round(round(v - mean) * inverse)
+        return normal * (scale.data[i] as number) + (shift.data[i] as number)
+      })
     })
   }
 
@@ -97,7 +115,7 @@ export class ReferenceAlgebra implements Algebra<Dense> {
     for (let i = 0; i < data.length; i++) {
       const base = Math.floor(i / inner) * side * inner + (i % inner)
       let sum = 0
-      for (let s = 0; s < side; s++) sum += x.data[base + s * inner] as number
+      for (let s = 0; s < side; s++) sum = this.#round(sum + (x.data[base + s * inner] as number))
       data[i] = this.#round(sum / side)
     }
     return { shape, data }
@@ -110,11 +128,12 @@ export class ReferenceAlgebra implements Algebra<Dense> {
 
   transpose(x: Dense, permutation: readonly number[]): Dense {
     const from = strides(x.shape)
-    return this.#gatherIndices(
+    const moved = this.#gatherIndices(
       permutation.map((axis) => x.shape[axis] as number),
       x,
       (index) => permutation.reduce((at, axis, i) => at + (index[i] as number) * (from[axis] as number), 0),
     )
+    return { ...moved, swapped: (permutation.at(-1) ?? 0) < (permutation.at(-2) ?? 0) }
   }
 
   concat(xs: readonly Dense[], axis: number): Dense {
@@ -167,19 +186,6 @@ export class ReferenceAlgebra implements Algebra<Dense> {
     const [n, length, width] = x.shape as [number, number, number]
     const flat = this.reshape(x, [n * length, width])
     return this.gather(flat, { shape: [n], data: at.data.map((position, row) => row * length + position) })
-  }
-
-  /** `out[i, j] += Σ a[i, p] · b[p, j]`, p running in order. */
-  #multiply(a: Float64Array, b: Float64Array, out: Float64Array, k: number, n: number): void {
-    const round = this.#round
-    for (let i = 0; i * k < a.length; i++) {
-      for (let p = 0; p < k; p++) {
-        const left = a[i * k + p] as number
-        for (let j = 0; j < n; j++) {
-          out[i * n + j] = round((out[i * n + j] as number) + left * (b[p * n + j] as number))
-        }
-      }
-    }
   }
 
   #map(x: Dense, f: (v: number) => number): Dense {
