@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beyond `npm ci`: ffmpeg, a Python with pyarrow and DuckDB in .cache/py, and an S3 server in .cache/bin.
-# Says nothing when all is there.
+# What the tests need beyond `npm ci`: ffmpeg, a Python with pyarrow and DuckDB in .cache/py, an S3 server in .cache/bin,
+# and TensorFlow under tfjs-node. Says nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,3 +39,8 @@ if [ ! -x "$versitygw" ]; then
   mv "$building/versitygw" "$versitygw"
   rm -rf "$building"
 fi
+
+if ! command -v "${CXX:-g++}" > /dev/null && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+  apt-get -qq update > /dev/null && apt-get -qq install -y --no-install-recommends g++ > /dev/null
+fi
+node infra/build-tfjs.mjs
