@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the tests need beyond `npm ci`: ffmpeg, a Python with pyarrow and DuckDB in .cache/py, an S3 server in .cache/bin,
-# and TensorFlow under tfjs-node. Says nothing when all is there.
+# TensorFlow under tfjs-node, and OpenVINO in .cache/openvino. Says nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -44,3 +44,4 @@ if ! command -v "${CXX:-g++}" > /dev/null && [ "$(id -u)" = 0 ] && command -v ap
   apt-get -qq update > /dev/null && apt-get -qq install -y --no-install-recommends g++ > /dev/null
 fi
 node infra/build-tfjs.mjs
+bash infra/build-openvino.sh

@@ -4,6 +4,7 @@ import type { EngineModule, EngineName } from './engine.js'
 /** Engines load when they are asked for: each brings a native library. */
 const MODULES: Readonly<Partial<Record<EngineName, () => Promise<EngineModule>>>> = {
   onnx: async () => (await import('./onnx/engine.js')).onnx,
+  openvino: async () => (await import('./openvino/engine.js')).openvino,
 }
 
 /** @throws StanflowError ENGINE_MISSING */
