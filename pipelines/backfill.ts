@@ -297,10 +297,12 @@ async function dryRun(
 
 function openModel(options: BackfillOptions): Promise<{ model: LoadedModel; why: string }> {
   const { model, branch, structure, engine, device, deviceId, precision, calibration, sampling } = options
+  const overlap = sampling.kind === 'window' && sampling.stride < sampling.length
   return loadModel({
     ...{ model, structure, engine, device, precision },
     frames: sampling.frames,
-    shareFrames: sampling.kind === 'window' && sampling.stride < sampling.length,
+    // The last clip of every video under way, and a batch of others in between.
+    ...(overlap && { sharedFrames: (options.batch + options.concurrency) * sampling.frames }),
     ...(branch !== undefined && { branch }),
     ...(deviceId !== undefined && { deviceId }),
     ...(calibration !== undefined && { calibration }),

@@ -4,7 +4,7 @@ import type { OpenModel } from '../model/load.js'
 import type { Engine } from './engine.js'
 import type { VideoQuestion } from './protocol.js'
 
-/** Memory for the features of frames that later clips may share. */
+/** Memory for the features of frames that later clips may share, at most. */
 const CACHE_BYTES = 256 * 2 ** 20
 /** Features that go into one run of the branch. */
 const GATHER_BYTES = 64 * 2 ** 20
@@ -63,12 +63,17 @@ export async function wholeEncoder(engine: Engine, model: OpenModel, frames: num
   }
 }
 
-/** Trunk and branch as two graphs: each frame goes through the trunk once, and its features stay for later clips. */
-export async function sharingEncoder(engine: Engine, model: OpenModel, frames: number): Promise<ClipEncoder> {
+/** Trunk and branch as two graphs: each frame goes through the trunk once; the features of the last `shared` stay for later clips. */
+export async function sharingEncoder(
+  engine: Engine,
+  model: OpenModel,
+  frames: number,
+  shared: number,
+): Promise<ClipEncoder> {
   const { size, width } = model.config.vision
   const rows = featureRows(model)
   const rowLength = rows * width
-  const slots = Math.max(2 * frames, Math.floor(CACHE_BYTES / (rowLength * 4)))
+  const slots = Math.max(2 * frames, Math.min(shared, Math.floor(CACHE_BYTES / (rowLength * 4))))
   const clipsPerRun = Math.max(
     1,
     Math.floor(Math.min(engine.framesPerRun / frames, GATHER_BYTES / (frames * rowLength * 4))),

@@ -24,10 +24,10 @@ export interface LoadRequest extends ModelRequest {
   /** With int8: a file of activation ranges, measured on the user's own videos; without it they are taken as they come. */
   readonly calibration?: string
   /**
-   * Clips overlap: a frame's pass through CLIP is kept and shared between clips, where the structure leaves CLIP as it is.
-   * Frames are told apart by object identity. Results are the same.
+   * Clips overlap: the passes of so many frames through CLIP are kept and shared between clips, where the structure leaves
+   * CLIP as it is. Frames are told apart by object identity. Results are the same. Absent: nothing is shared.
    */
-  readonly shareFrames?: boolean
+  readonly sharedFrames?: number
   /** Cores the engine may use; default: all. */
   readonly threads?: number
 }

@@ -28,8 +28,11 @@ async function load(): Promise<Loaded> {
   const model = openModel(request)
   const info = describe(model)
   const engine = await (await engineModule(request.engine)).open(request)
-  const split = (request.shareFrames ?? false) && canSplit(model)
-  const encoder = await (split ? sharingEncoder : wholeEncoder)(engine, model, request.frames)
+  const { frames, sharedFrames } = request
+  const encoder =
+    sharedFrames !== undefined && canSplit(model)
+      ? await sharingEncoder(engine, model, frames, sharedFrames)
+      : await wholeEncoder(engine, model, frames)
   ready = { model, engine, encoder }
   return { info, engine: engine.name, ...(encoder.slots !== undefined && { slots: encoder.slots }) }
 }
