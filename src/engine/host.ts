@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
+import { SHARE_ENV, Worker } from 'node:worker_threads'
 import { StanflowError } from '../errors.js'
 import { type Ask, correspondence } from './correspondence.js'
 import type { ClipPixels, FramePixels, LoadedModel, LoadRequest, VideoVectors } from './engine.js'
@@ -9,7 +9,8 @@ import type { Answer, Loaded } from './protocol.js'
 
 /** Loads a model into the engine asked for, in a thread of its own. @throws StanflowError MODEL_*, ENGINE_* */
 export async function loadOn(request: LoadRequest): Promise<LoadedModel> {
-  const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: request })
+  // Native libraries read their settings from the environment of the process, not from a thread's copy of it.
+  const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: request, env: SHARE_ENV })
   const ask = correspondence(worker)
   let loaded: Loaded
   try {

@@ -5,6 +5,7 @@ import type { EngineModule, EngineName } from './engine.js'
 const MODULES: Readonly<Partial<Record<EngineName, () => Promise<EngineModule>>>> = {
   onnx: async () => (await import('./onnx/engine.js')).onnx,
   openvino: async () => (await import('./openvino/engine.js')).openvino,
+  tfjs: async () => (await import('./tfjs/engine.js')).tfjs,
 }
 
 /** @throws StanflowError ENGINE_MISSING */

@@ -3,11 +3,13 @@ import { describe, type TestContext, test } from 'node:test'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { OnnxEmitter, type Value } from '../../src/engine/onnx/emitter.js'
 import { ReferenceAlgebra } from '../../src/engine/reference/algebra.js'
+import { TfjsAlgebra, type Tensor as TfjsTensor } from '../../src/engine/tfjs/algebra.js'
+import { loadLibrary } from '../../src/engine/tfjs/library.js'
 import type { Algebra, Weights } from '../../src/model/algebra.js'
 import { clipText, clipVision, projectVision } from '../../src/model/clip.js'
 import { parseClipConfig } from '../../src/model/config.js'
-import { openSafetensors } from '../../src/model/formats/safetensors.js'
 import { mergeWeights } from '../../src/model/load.js'
+import { openSafetensors } from '../../src/model/safetensors.js'
 import { mean } from '../../src/model/temporal/mean.js'
 import { stanSelf } from '../../src/model/temporal/stan-self.js'
 import type { Temporal } from '../../src/model/temporal/temporal.js'
@@ -109,6 +111,34 @@ const onnx = {
   },
 }
 
+const tf = loadLibrary('@tensorflow/tfjs-node', { device: 'cpu' })
+
+async function runTfjs(
+  weights: Weights,
+  build: (g: TfjsAlgebra) => Record<string, TfjsTensor>,
+): Promise<Outputs> {
+  const outputs = tf.tidy(() => {
+    const tensors = [...weights.names].map((name) => {
+      const { shape, data } = weights.read(name)
+      return [name, tf.tensor(data, [...shape], 'float32')] as const
+    })
+    return build(new TfjsAlgebra(tf, new Map(tensors)))
+  })
+  const read = Object.entries(outputs).map(async ([name, x]) => [name, await x.data()] as const)
+  return Object.fromEntries(await Promise.all(read)) as Outputs
+}
+
+const tfjs = {
+  vision: (structure: Temporal, prefix: string, weights: Weights): Promise<Outputs> =>
+    runTfjs(weights, (g) =>
+      visionOutputs(g, g.constant({ shape: pixelShape, data: pixelData }), structure, prefix),
+    ),
+  text: (): Promise<Outputs> =>
+    runTfjs(weightsWith(), (g) =>
+      textOutputs(g, g.constant(ids), g.constant({ shape: [texts], data: Float32Array.from(eos) })),
+    ),
+}
+
 const CASES: readonly (readonly [string, Temporal, string?])[] = [
   ['mean', mean],
   ['stan-self', stanSelf, 'stan-self'],
@@ -178,10 +208,22 @@ describe('the model, written once, equals PyTorch layer by layer', () => {
         'it likes',
       )
     })
+    test(`${prefix}, by TensorFlow.js`, async (t) => {
+      await compareWithGoldens(
+        t,
+        prefix,
+        await tfjs.vision(structure, prefix, weights),
+        structure,
+        weights,
+        'it likes',
+      )
+    })
   }
 
   test('text, by the reference back end in float32', async () =>
     compareText(await reference('float32').text()))
+
+  test('text, by TensorFlow.js', async () => compareText(await tfjs.text()))
 
   test('text, and its cosine with the videos, equal the goldens', async () => {
     const text = await onnx.text()
