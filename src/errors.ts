@@ -24,6 +24,8 @@ const CATALOGUE = {
     'Give a folder in the Hugging Face CLIP layout: config.json, model.safetensors, tokenizer.json.',
   MODEL_CONFIG: 'The folder must hold a CLIP with a ViT; see docs/models.md.',
   MODEL_WEIGHTS: 'The weights do not match the model; fetch them again, whole.',
+  MODEL_UNSAFE:
+    'A pickle may run any code, so only tensors are read. Save the weights alone: torch.save(model.state_dict(), "weights.pth").',
   MODEL_TOKENIZER: 'Copy tokenizer.json from the same model as the weights.',
   ENGINE_MISSING: 'Run `npm ci` again; the engine is part of the dependencies.',
   ENGINE_UNFIT: '`stanflow doctor` shows every engine, device and precision that works here.',
