@@ -30,6 +30,7 @@ const CATALOGUE = {
   ENGINE_MISSING: 'Run `npm ci` again; the engine is part of the dependencies.',
   ENGINE_UNFIT: '`stanflow doctor` shows every engine, device and precision that works here.',
   ENGINE_FAILED: 'Try a smaller --batch.',
+  OUTPUT_EXISTS: 'Give another --to, or --force to replace what is there.',
   OUTPUT_LOCKED: 'Wait for the other run, or give this one another --to folder.',
   OUTPUT_FULL: 'Free space on the disk, then run the same command again: it goes on where it stopped.',
   OUTPUT_PERMISSION: 'Give the user that runs stanflow permission to write there.',
