@@ -9,15 +9,14 @@ import {
   type LabelSet,
   label,
   type OpenVideo,
-  planClips,
   pull,
   sampleClips,
   store,
 } from '../operators/index.js'
-import { discover } from '../src/connect/files/discover.js'
 import { type FileStore, openFileStore, peekFileStore } from '../src/connect/files/store.js'
+import type { S3Settings } from '../src/connect/s3/client.js'
 import type { DeadLetter, Recipe, ResultFormat } from '../src/connect/store.js'
-import type { Clip, ClipPlan, Sampling, Video } from '../src/domain.js'
+import type { Clip, Sampling, Video } from '../src/domain.js'
 import type { Device, EngineName, LoadedModel, ModelInfo, Precision } from '../src/engine/engine.js'
 import { loadModel } from '../src/engine/select.js'
 import type { StanflowError } from '../src/errors.js'
@@ -26,7 +25,10 @@ import type { ReaderName, VideoReader } from '../src/media/reader.js'
 import { VERSION } from '../src/version.js'
 import { type EmbeddedLabels, embedLabels } from './label-set.js'
 import { Ledger } from './ledger.js'
-import { drop, flatMap, timelineOf, until } from './streams.js'
+import { openVideo } from './open-video.js'
+import { Places } from './places.js'
+import { isSelected, type Selection } from './selection.js'
+import { until } from './streams.js'
 import { type BackfillProgress, Tally } from './tally.js'
 
 const PROGRESS_MS = 200
@@ -38,7 +40,7 @@ const RANDOM_WEIGHTS =
 
 /** What one backfill does; every field is decided (the command line's configuration fills in defaults). */
 export interface BackfillOptions {
-  /** Files, folders, globs, `.txt` and `.jsonl` lists. */
+  /** Files, folders, globs, `.txt` and `.jsonl` lists, `s3://` URIs. */
   readonly inputs: readonly string[]
   readonly to: string
   /** Sources are named relative to this folder; without it, by their absolute paths. */
@@ -73,6 +75,12 @@ export interface BackfillOptions {
   readonly checkpointSeconds: number
   /** List what would be done, decode nothing. */
   readonly dryRun: boolean
+  /** How `s3://` inputs and results are reached. Default: as the AWS SDK's standard chain says. */
+  readonly s3?: S3Settings
+  /** Default: every video found. */
+  readonly selection?: Selection
+  /** Videos to begin at most; those done before do not count. Default: all. */
+  readonly maxVideos?: number
 }
 
 export type { BackfillProgress } from './tally.js'
@@ -125,12 +133,13 @@ export async function backfill(
   hooks.onStart?.(about)
 
   const tally = new Tally()
+  const places = new Places(options.s3)
   const timer = setInterval(() => hooks.onProgress?.(tally.progress(started)), PROGRESS_MS)
   try {
     const labels = await embedLabels(model, options)
     const recipe = recipeOf(info, sampling, labels)
     if (options.dryRun) {
-      await dryRun(options, recipe, tally, hooks)
+      await dryRun(options, places, recipe, tally, hooks)
     } else {
       const sink = await openFileStore({
         dir: to,
@@ -142,7 +151,7 @@ export async function backfill(
           embeddings.map(({ vector }) => (labels === undefined ? [] : classify(vector, labels.set))),
       })
       try {
-        await run({ options, hooks, tally, model, reader, sink, labels: labels?.set })
+        await run({ options, hooks, tally, model, reader, sink, places, labels: labels?.set })
       } catch (error) {
         // What went wrong first is what the user must hear.
         await sink.close().catch(() => undefined)
@@ -153,6 +162,7 @@ export async function backfill(
   } finally {
     clearInterval(timer)
     await reader.close()
+    await places.close()
     await model.close()
   }
   return {
@@ -172,11 +182,12 @@ interface Run {
   readonly model: LoadedModel
   readonly reader: VideoReader
   readonly sink: FileStore
+  readonly places: Places
   readonly labels: LabelSet | undefined
 }
 
 /** The picture: videos → frames → clips → batches → embeddings → labels → files. */
-async function run({ options, hooks, tally, model, reader, sink, labels }: Run): Promise<void> {
+async function run({ options, hooks, tally, model, reader, sink, places, labels }: Run): Promise<void> {
   const { sampling, concurrency, batch: size } = options
   const { digest, size: side } = model.info
   const signal = hooks.signal ?? new AbortController().signal
@@ -195,20 +206,8 @@ async function run({ options, hooks, tally, model, reader, sink, labels }: Run):
   }
   signal.addEventListener('abort', drain, { once: true })
 
-  const open = async (video: Video): Promise<OpenVideo> => {
-    const media = await reader.probe(video.path, signal)
-    const timeline = timelineOf(media)
-    const { clips: stored } = sink.progress(video)
-    const plan = (): Generator<ClipPlan> => drop(planClips(timeline, sampling), stored)
-    const indices = [...new Set(flatMap(plan(), ({ frameIndices }) => frameIndices))].sort((a, b) => a - b)
-    const frames = reader.frames({
-      video: media,
-      indices,
-      geometry: { kind: 'crop', size: side },
-      allocate: (bytes) => pool.allocate(bytes),
-    })
-    return { plans: plan(), frames: until(signal, frames) }
-  }
+  const opening = { places, reader, pool, sampling, side, signal, onFetched: tally.fetched }
+  const open = (video: Video): Promise<OpenVideo> => openVideo(video, sink.progress(video).clips, opening)
   const leave = (settle: () => void): void => {
     settle()
     videos.give()
@@ -217,7 +216,7 @@ async function run({ options, hooks, tally, model, reader, sink, labels }: Run):
   const onComplete = (video: Video): void => leave(() => ledger.complete(video))
   const encoder = { modelDigest: digest, encode: (batch: readonly Clip[]) => model.encodeVideo(batch) }
 
-  const results = pull(until(signal, pending(options, sink, tally, ledger)), videos).pipe(
+  const results = pull(until(signal, pending(options, places, sink, tally, ledger)), videos).pipe(
     tap((video) => {
       videos.take()
       ledger.start(video, sink.progress(video).clips)
@@ -235,7 +234,7 @@ async function run({ options, hooks, tally, model, reader, sink, labels }: Run):
     }),
   )
   const finished = new AbortController()
-  const counting = countInputs(options, tally, AbortSignal.any([signal, finished.signal])).catch(
+  const counting = countInputs(options, places, tally, AbortSignal.any([signal, finished.signal])).catch(
     () => undefined,
   )
   try {
@@ -250,46 +249,62 @@ async function run({ options, hooks, tally, model, reader, sink, labels }: Run):
 
 /** Counts what there is, ahead of the work and without reading any of it. What is wrong with an input, the work tells. */
 async function countInputs(
-  { inputs, root, to }: BackfillOptions,
+  { inputs, root, to, selection = {}, maxVideos }: BackfillOptions,
+  places: Places,
   tally: Tally,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const _ of discover(inputs, { root, skip: to, signal, known: () => '' })) tally.counted()
+  // Where a run ends after so many, how many there are says nothing of how far it is.
+  if (maxVideos !== undefined) return
+  for await (const found of places.discover(inputs, { root, skip: to, signal, known: () => '' })) {
+    if (isSelected(found, selection)) tally.counted()
+  }
   if (!signal.aborted) tally.listed()
 }
 
 /** Walks the inputs; yields what is not stored yet. Inputs that cannot be read go to the dead letters. */
 async function* pending(
   options: BackfillOptions,
+  places: Places,
   sink: FileStore,
   tally: Tally,
   ledger: Ledger,
 ): AsyncGenerator<Video> {
-  const { inputs, root, to } = options
-  for await (const found of discover(inputs, {
+  const { inputs, root, to, selection = {}, maxVideos = Number.POSITIVE_INFINITY } = options
+  let begun = 0
+  for await (const found of places.discover(inputs, {
     root,
     skip: to,
     known: (source, bytes, modifiedMs) => sink.known(source, bytes, modifiedMs),
   })) {
+    if (!isSelected(found, selection)) continue
+    const isDone = !('error' in found) && sink.progress(found).done
+    if (!isDone && begun++ >= maxVideos) break
     tally.found()
     if ('error' in found) ledger.unreadable(found)
-    else if (sink.progress(found).done) tally.skipped()
+    else if (isDone) tally.skipped()
     else yield found
   }
   tally.listed()
 }
 
 async function dryRun(
-  { inputs, root, to }: BackfillOptions,
+  { inputs, root, to, selection = {}, maxVideos = Number.POSITIVE_INFINITY }: BackfillOptions,
+  places: Places,
   recipe: Recipe,
   tally: Tally,
   hooks: BackfillHooks,
 ): Promise<void> {
   const stored = await peekFileStore(to, recipe)
-  for await (const found of until(hooks.signal, discover(inputs, { root, skip: to, known: stored.known }))) {
+  const inputsFound = places.discover(inputs, { root, skip: to, known: stored.known })
+  let planned = 0
+  for await (const found of until(hooks.signal, inputsFound)) {
+    if (!isSelected(found, selection)) continue
+    const isDone = !('error' in found) && stored.progress(found).done
+    if (!isDone && planned++ >= maxVideos) break
     tally.found()
     if ('error' in found) hooks.onPlan?.({ source: found.source, error: found.error })
-    else if (stored.progress(found).done) tally.skipped()
+    else if (isDone) tally.skipped()
     else hooks.onPlan?.({ source: found.source, clipsStored: stored.progress(found).clips })
   }
   tally.listed()

@@ -10,6 +10,8 @@ export interface BackfillProgress {
   readonly failed: number
   readonly clips: number
   readonly frames: number
+  /** Bytes of videos that came over the network. */
+  readonly fetchedBytes: number
   readonly seconds: number
 }
 
@@ -23,6 +25,7 @@ export class Tally {
   #done = 0
   #clips = 0
   #frames = 0
+  #fetched = 0
 
   /** An input is there: the count runs ahead of the work, so that progress knows how much is left. */
   counted(): void {
@@ -55,6 +58,10 @@ export class Tally {
     this.#frames += frames
   }
 
+  readonly fetched = (bytes: number): void => {
+    this.#fetched += bytes
+  }
+
   /** `started`: the value of `performance.now()` then. */
   progress(started: number): BackfillProgress {
     return {
@@ -65,6 +72,7 @@ export class Tally {
       failed: this.deadLetters.length,
       clips: this.#clips,
       frames: this.#frames,
+      fetchedBytes: this.#fetched,
       seconds: (performance.now() - started) / 1000,
     }
   }

@@ -8,12 +8,14 @@
 export interface Video {
   /** Stable name, the key of every result: the path relative to `--root`, or absolute when outside it. */
   readonly source: string
-  /** What a reader opens: a local path. */
+  /** Where it lies: a local path, or `s3://bucket/key`. */
   readonly path: string
   readonly bytes: number
   readonly modifiedMs: number
   /** Hash of the content (size and samples of it): the same bytes have the same fingerprint on every machine. */
   readonly fingerprint: string
+  /** In a bucket, the object's ETag: with the size, that is what the fingerprint is made of. */
+  readonly etag?: string
 }
 
 /** How clips are cut out of a video. */

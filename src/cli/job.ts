@@ -1,5 +1,6 @@
 import type { BackfillOptions } from '../../pipelines/backfill.js'
 import { readLabels } from '../config/labels.js'
+import { s3Settings, selection } from '../config/places.js'
 import type { Resolved } from '../config/resolve.js'
 import type { ConfigKey } from '../config/schema.js'
 import { StanflowError } from '../errors.js'
@@ -53,5 +54,8 @@ export async function backfillOptions(
     // Prompts that a label file brings along belong to its labels, but what was said explicitly counts more.
     prompts: given('prompts') ? config.prompts : (prompts ?? config.prompts),
     checkpointSeconds: checkpoint,
+    s3: s3Settings(config),
+    selection: selection(config),
+    ...(config.maxVideos !== undefined && { maxVideos: config.maxVideos }),
   }
 }

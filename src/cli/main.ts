@@ -6,7 +6,6 @@ import { addConfigCommand } from './config.js'
 import { addDemoCommand } from './demo.js'
 import { addDoctorCommand } from './doctor.js'
 import { fail } from './fail.js'
-import { addModelsCommand } from './models/models.js'
 import { addReportCommand } from './report.js'
 
 const EXAMPLES = `
@@ -34,7 +33,6 @@ function build(): Command {
   addConfigCommand(program)
   addDemoCommand(program)
   addDoctorCommand(program)
-  addModelsCommand(program)
   return program
 }
 

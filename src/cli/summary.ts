@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import type { BackfillSummary } from '../../pipelines/backfill.js'
 import type { DeadLetter } from '../connect/store.js'
-import { formatCount, formatDuration, formatRate, plural, printable, table } from './format.js'
+import { formatBytes, formatCount, formatDuration, formatRate, plural, printable, table } from './format.js'
 
 const EXAMPLES_SHOWN = 10
 
 /** What a backfill did, for people: counts, where, failures by code, what to do next. */
 export function summaryText(summary: BackfillSummary, report?: string): string {
-  const { found, done, skipped, failed, clips, frames, seconds, to, drained, notes } = summary
+  const { found, done, skipped, failed, clips, frames, fetchedBytes, seconds, to, drained, notes } = summary
   const rows = [
     ['found', formatCount(found), 'videos'],
     ['done', formatCount(done)],
@@ -15,6 +15,7 @@ export function summaryText(summary: BackfillSummary, report?: string): string {
     ['failed', formatCount(failed)],
     ['clips', formatCount(clips), ...(clips > 0 ? [`${formatRate(rate(clips, seconds))} clips/s`] : [])],
     ['frames', formatCount(frames), ...(clips > 0 ? [`${formatRate(rate(frames, seconds))} frames/s`] : [])],
+    ...(fetchedBytes > 0 ? [['read', formatBytes(fetchedBytes), 'from S3']] : []),
     ['time', formatDuration(seconds)],
   ]
   return [

@@ -4,8 +4,9 @@ import { z } from 'zod'
 import { DEVICES, ENGINE_NAMES, PRECISIONS } from '../engine/engine.js'
 import { choice, count, duration, type Kind, onOff, templates, text, wordsOrFile } from './kinds.js'
 import { isLabelFile } from './label-file.js'
+import { shard, since } from './which.js'
 
-export type Group = 'Model' | 'Clips' | 'Labels' | 'Results' | 'Run'
+export type Group = 'Model' | 'Videos' | 'Clips' | 'Labels' | 'Results' | 'S3' | 'Run'
 
 interface About {
   readonly group: Group
@@ -39,7 +40,10 @@ function info<S extends z.ZodType>({ schema, show, ...kind }: Kind<S>, about: Ab
 /** Models that are no folder: `default`, and `random:<ViT name>` for benchmarks. */
 const EMBEDDED = /^(default$|random:)/
 
-const inFolder = (value: string, folder: string): string => resolve(folder, value)
+/** Places that are no path: `s3://bucket/prefix`. */
+const URI = /^[a-z][a-z0-9+.-]+:\/\//i
+
+const inFolder = (value: string, folder: string): string => (URI.test(value) ? value : resolve(folder, value))
 
 /**
  * Everything a backfill can be told, once: flags, environment names, `stanflow.yaml` keys, help and checks are all
@@ -85,6 +89,22 @@ export const configSchema = z.object({
     relocate: inFolder,
   }),
 
+  since: optional(since(), {
+    group: 'Videos',
+    about: 'only videos modified since',
+    unset: 'all',
+  }),
+  shard: optional(shard(), {
+    group: 'Videos',
+    about: "only this run's share of the videos, of n runs side by side",
+    unset: 'all',
+  }),
+  maxVideos: optional(count(1, 1_000_000_000), {
+    group: 'Videos',
+    about: 'end after so many; those done before do not count',
+    unset: 'all',
+  }),
+
   sample: key(choice('uniform', 'window'), 'uniform', {
     group: 'Clips',
     about: 'uniform: one clip over the whole video; window: a clip every --stride',
@@ -110,19 +130,19 @@ export const configSchema = z.object({
   }),
   top: key(count(1, 1000), 5, { group: 'Labels', about: 'labels to keep for each clip' }),
 
-  to: optional(text('folder', 'a folder'), {
+  to: optional(text('place', 'a folder, or s3://bucket/prefix'), {
     group: 'Results',
-    about: 'where results go, required; made if missing, gone on with if not',
+    about: 'where results go, required: a folder (made if missing), or s3://bucket/prefix',
     relocate: inFolder,
   }),
   format: key(choice('parquet', 'jsonl', 'npy'), 'parquet', {
     group: 'Results',
     about: 'what files results are',
   }),
-  root: optional(text('folder', 'a folder'), {
+  root: optional(text('place', 'a folder, or s3://bucket/prefix'), {
     group: 'Results',
-    about: 'videos are named relative to this folder, the same on every machine',
-    unset: 'named by their absolute paths',
+    about: 'videos are named relative to this, the same on every machine',
+    unset: 'named by their absolute paths or URIs',
     relocate: inFolder,
   }),
   report: optional(text('file', 'an .html file'), {
@@ -131,6 +151,22 @@ export const configSchema = z.object({
     unset: 'no report',
     relocate: inFolder,
   }),
+
+  s3Endpoint: optional(text('url', 'the URL of an S3 server'), {
+    group: 'S3',
+    about: 'server of s3:// places; credentials come from the AWS chain: environment, profile, role',
+    unset: 'AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, else AWS',
+  }),
+  s3Region: optional(text('name', 'a region'), {
+    group: 'S3',
+    about: 'region of the buckets',
+    unset: 'AWS_REGION or the profile',
+  }),
+  s3PathStyle: key(choice('auto', 'on', 'off'), 'auto', {
+    group: 'S3',
+    about: 'bucket in the path, not in the host name; auto: with an endpoint that is not AWS',
+  }),
+  s3Timeout: key(duration(3600), 30, { group: 'S3', about: 'silence after which a call is tried again' }),
 
   batch: key(count(1, 256), 8, { group: 'Run', about: 'clips in one run of the model' }),
   concurrency: key(count(1, 64), Math.min(availableParallelism(), 8), {

@@ -1,8 +1,12 @@
 import { open, stat } from 'node:fs/promises'
 import { StanflowError } from '../errors.js'
+import { isUrl } from './location.js'
+import { openUrl } from './remote/http.js'
 
 /** Checks that a path can be read as a file with something in it, before any decoder sees it. */
 export async function checkSourceFile(path: string): Promise<void> {
+  // Who hands out a URL knows what is behind it.
+  if (isUrl(path)) return
   try {
     const found = await stat(path)
     if (found.isDirectory()) throw new StanflowError('INPUT_NOT_A_FILE', `${path} is a folder`)
@@ -45,6 +49,7 @@ export async function openingError(path: string, detail: string): Promise<Stanfl
 }
 
 async function readHead(path: string): Promise<Buffer> {
+  if (isUrl(path)) return (await openUrl(path)).readAt(0, 16)
   const file = await open(path)
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0)

@@ -14,6 +14,7 @@ const START: BackfillProgress = {
   failed: 0,
   clips: 0,
   frames: 0,
+  fetchedBytes: 0,
   seconds: 0,
 }
 const MIDDLE: BackfillProgress = {
@@ -24,6 +25,7 @@ const MIDDLE: BackfillProgress = {
   failed: 10,
   clips: 5400,
   frames: 64_800,
+  fetchedBytes: 0,
   seconds: 142,
 }
 const PACE: Pace = { clipsPerSecond: 38.04, framesPerSecond: 456.5, eta: 141.2 }

@@ -16,7 +16,17 @@ const ABOUT: About = {
 
 const at = (seconds: number): BackfillProgress => {
   const done = Math.floor(seconds)
-  return { found: 20, listed: true, skipped: 0, done, failed: 0, clips: done, frames: done * 12, seconds }
+  return {
+    found: 20,
+    listed: true,
+    skipped: 0,
+    done,
+    failed: 0,
+    clips: done,
+    frames: done * 12,
+    fetchedBytes: 0,
+    seconds,
+  }
 }
 
 /** Eleven and a half seconds of reports, five a second. */

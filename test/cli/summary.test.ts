@@ -12,6 +12,7 @@ const SUMMARY: BackfillSummary = {
   failed: 0,
   clips: 1000,
   frames: 12_000,
+  fetchedBytes: 0,
   seconds: 50,
   to: 'out',
   modelDigest: 'abc',

@@ -7,6 +7,13 @@ import { folderWith } from './folder.js'
 
 /** For every key: how a person writes it as text, how in YAML, and what it then is: not the default, where there is another value. */
 const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[ConfigKey] }> = {
+  since: { text: '36h', yaml: '36h', value: '36h' },
+  shard: { text: '3/8', yaml: '3/8', value: '3/8' },
+  maxVideos: { text: '100', yaml: 100, value: 100 },
+  s3Endpoint: { text: 'http://s3:9000', yaml: 'http://s3:9000', value: 'http://s3:9000' },
+  s3Region: { text: 'eu-north-1', yaml: 'eu-north-1', value: 'eu-north-1' },
+  s3PathStyle: { text: 'on', yaml: 'on', value: 'on' },
+  s3Timeout: { text: '5s', yaml: 5, value: 5 },
   model: { text: '/models/clip', yaml: '/models/clip', value: '/models/clip' },
   branch: { text: '/b.safetensors', yaml: '/b.safetensors', value: '/b.safetensors' },
   structure: { text: 'mean', yaml: 'mean', value: 'mean' },

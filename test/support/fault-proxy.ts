@@ -36,6 +36,7 @@ export class FaultProxy {
   #toServer = 0
   #toClient = 0
   #cutAfter = Number.POSITIVE_INFINITY
+  #then: Fault = 'none'
 
   private constructor({ target, port = 0 }: FaultProxyOptions) {
     this.#target = { host: '127.0.0.1', ...target }
@@ -74,9 +75,13 @@ export class FaultProxy {
     }
   }
 
-  /** Once so many more bytes have gone to clients, connections are reset: in the midst of an answer. Once only. */
-  cutAfter(bytes: number): void {
+  /**
+   * Once so many more bytes have gone to clients, connections are reset, in the midst of an answer; then `fault` holds.
+   * Once only.
+   */
+  cutAfter(bytes: number, fault: Fault = 'none'): void {
     this.#cutAfter = this.#toClient + bytes
+    this.#then = fault
   }
 
   async stop(): Promise<void> {
@@ -138,6 +143,7 @@ export class FaultProxy {
       if (this.#toClient < this.#cutAfter) return
       this.#cutAfter = Number.POSITIVE_INFINITY
       this.#resetAll()
+      this.set(this.#then).catch(() => undefined)
     })
     client.pipe(server)
     server.pipe(client)

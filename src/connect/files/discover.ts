@@ -20,7 +20,11 @@ export interface DiscoverOptions {
   readonly skip?: string
   /** Spares reading files that are stored and look unchanged. */
   readonly known?: Known
+  /** Finds videos elsewhere, by a URI such as `s3://…`, named as an input or in a list. */
+  readonly elsewhere?: (uri: string) => AsyncGenerator<Video | BadInput>
 }
+
+const URI = /^[a-z][a-z0-9+.-]+:\/\//i
 
 /**
  * Finds videos, lazily: files, folders (searched through), globs, `.txt` and `.jsonl` lists (their paths are relative
@@ -34,11 +38,13 @@ export async function* discover(
   options: DiscoverOptions,
 ): AsyncGenerator<Video | BadInput> {
   const search: Search = {
-    root: options.root === undefined ? undefined : resolve(options.root),
+    root: options.root === undefined || URI.test(options.root) ? undefined : resolve(options.root),
     signal: options.signal ?? new AbortController().signal,
+    elsewhere: options.elsewhere,
     known: options.known ?? (() => undefined),
     seen: new Seen(),
-    skip: options.skip === undefined ? undefined : await folderIdentity(options.skip),
+    skip:
+      options.skip === undefined || URI.test(options.skip) ? undefined : await folderIdentity(options.skip),
     met: { count: 0 },
   }
   for (const input of inputs) {
@@ -48,6 +54,10 @@ export async function* discover(
 }
 
 async function* fromInput(input: string, search: Search): AsyncGenerator<Video | BadInput> {
+  if (URI.test(input)) {
+    yield* fromElsewhere(input, search)
+    return
+  }
   const path = resolve(input)
   const kind = await kindOf(input, path)
   if (kind instanceof StanflowError) yield bad(path, search, kind)
@@ -55,6 +65,18 @@ async function* fromInput(input: string, search: Search): AsyncGenerator<Video |
   else if (kind === 'list') yield* atLeastOne(fromList(path, search), input, search)
   else if (kind === 'folder') yield* atLeastOne(walk(path, search), input, search)
   else yield* fromFile(path, search)
+}
+
+async function* fromElsewhere(uri: string, search: Search): AsyncGenerator<Video | BadInput> {
+  if (search.elsewhere === undefined) {
+    const hint = 'Name local files, or s3://BUCKET/PREFIX.'
+    yield bad(uri, search, new StanflowError('INPUT_NOT_FOUND', `${uri} cannot be read from here.`, { hint }))
+    return
+  }
+  for await (const item of search.elsewhere(uri)) {
+    search.met.count += 1
+    if (search.seen.addName(item.path)) yield item
+  }
 }
 
 async function* fromFile(path: string, search: Search): AsyncGenerator<Video | BadInput> {
@@ -98,6 +120,10 @@ async function* fromList(list: string, search: Search): AsyncGenerator<Video | B
         yield { ...bad(list, search, item.error), source: `${sourceOf(list, search.root)}:${item.line}` }
         continue
       }
+      if (URI.test(item.path)) {
+        yield* fromElsewhere(item.path, search)
+        continue
+      }
       const path = resolve(dirname(list), item.path)
       const isFolder = await stat(path).then(
         (facts) => facts.isDirectory(),
@@ -126,7 +152,7 @@ async function* atLeastOne(
 
 function bad(path: string, search: Search, error: StanflowError): BadInput {
   search.met.count += 1
-  return { source: sourceOf(path, search.root), path, error }
+  return { source: URI.test(path) ? path : sourceOf(path, search.root), path, error }
 }
 
 async function folderIdentity(folder: string): Promise<string | undefined> {

@@ -52,14 +52,15 @@ export class VideoIndex {
 
   /**
    * The stored fingerprint of a source whose content is unchanged: same size and modification time, or the same
-   * fingerprint.
+   * fingerprint. An object's ETag is surer than its time, which servers round to a second.
    */
   unchanged(video: Pick<Video, 'source' | 'bytes' | 'modifiedMs'> & Partial<Video>): string | undefined {
     const row = this.#rows.get(video.source)
     if (row === undefined) return undefined
     const stored = this.#read(row)
     const fingerprint = this.#fingerprint(row)
-    const same = stored.bytes === video.bytes && stored.modifiedMs === video.modifiedMs
+    const same =
+      video.etag === undefined && stored.bytes === video.bytes && stored.modifiedMs === video.modifiedMs
     if (same) return fingerprint
     const now = video.fingerprint
     return now !== undefined && normalFingerprint(now) === fingerprint ? fingerprint : undefined

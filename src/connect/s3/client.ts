@@ -176,7 +176,7 @@ export class S3 {
   ): Promise<string | undefined> {
     const { ifMatch, ifNoneMatch } = condition
     const params = {
-      ...{ Bucket: place.bucket, Key: place.key, Body: body },
+      ...{ Bucket: place.bucket, Key: place.key, Body: typeof body === 'string' ? Buffer.from(body) : body },
       ...(ifMatch !== undefined && { IfMatch: ifMatch }),
       ...(ifNoneMatch !== undefined && { IfNoneMatch: ifNoneMatch }),
     }

@@ -1,7 +1,8 @@
 import ffmpeg, { type FfmpegCommand } from 'fluent-ffmpeg'
 import { alphaDecoder } from '../filters.js'
 import { keyframeBefore } from '../frame-index.js'
-import type { FrameRequest } from '../reader.js'
+import { inputFlags, inputName, isUrl } from '../location.js'
+import type { FrameRequest, VideoInfo } from '../reader.js'
 import { frameTime } from '../stand-in.js'
 import type { FfmpegPrograms } from './find.js'
 import { filterChain } from './select.js'
@@ -9,6 +10,8 @@ import { filterChain } from './select.js'
 /** Seconds that a seek aims before the keyframe it wants, so that it doesn't land after; some containers only seek roughly. */
 const SEEK_MARGIN = { exact: 0.5, rough: 3 }
 const EXACT = /^(mov|matroska|avi)/
+/** Containers that say where each keyframe is. */
+const INDEXED = /^mov/
 /** Decoding so many seconds is quicker than to worry about seeking. */
 const SEEK_WORTH = 5
 
@@ -19,16 +22,16 @@ export function commandFor(
   threads: number,
 ): FfmpegCommand {
   const { video } = request
-  const seek = seekSeconds(request)
+  const seek = seekFlags(request)
   const decoder = alphaDecoder(video)
   return ffmpeg()
     .setFfmpegPath(program)
-    .input(`file:${video.path}`)
+    .input(inputName(video.path))
     .inputOptions([
-      ...['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'info', '-protocol_whitelist', 'file'],
+      ...['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'info', ...inputFlags(video.path)],
       ...['-threads', String(threads), '-noautorotate'],
       ...(decoder === undefined ? [] : ['-c:v', decoder]),
-      ...(seek === undefined ? [] : ['-noaccurate_seek', '-ss', String(seek)]),
+      ...seek,
       '-copyts',
     ])
     .outputOptions(['-map', '0:V:0', '-an', '-sn', '-dn', '-filter_threads', '1'])
@@ -38,10 +41,22 @@ export function commandFor(
     .format('rawvideo')
 }
 
-/** Where to start reading, in seconds from the start of the file; undefined: at the start. */
-function seekSeconds({ video, indices }: FrameRequest): number | undefined {
-  if (video.timing === 'counted') return undefined
-  const key = frameTime(video, keyframeBefore(video, indices[0] ?? 0))
+/** Where to start reading; nothing: at the start. */
+function seekFlags({ video, indices }: FrameRequest): readonly string[] {
+  if (video.timing === 'counted') return []
+  const key = keyframeBefore(video, indices[0] ?? 0)
+  const time = frameTime(video, key)
+  if (isUrl(video.path) && INDEXED.test(video.container)) {
+    // Up to the keyframe itself: one before it would have to be fetched.
+    return ['-noaccurate_seek', '-seek_timestamp', '1', '-ss', String(shortlyAfter(video, key))]
+  }
   const margin = EXACT.test(video.container) ? SEEK_MARGIN.exact : SEEK_MARGIN.rough
-  return key > SEEK_WORTH ? key - margin : undefined
+  return time > SEEK_WORTH ? ['-noaccurate_seek', '-ss', String(time - margin)] : []
+}
+
+/** A time between a frame's and the next one's, in seconds, as the file counts them. */
+function shortlyAfter({ timestamps, timeBase }: VideoInfo, index: number): number {
+  const at = timestamps[index] ?? 0
+  const next = timestamps[index + 1] ?? at + 1
+  return ((at + (next - at) / 2) * timeBase.num) / timeBase.den
 }

@@ -3,31 +3,101 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { StanflowError } from '../../errors.js'
 import type { Demuxed, Fraction } from '../demuxed.js'
+import { inputFlags, inputName } from '../location.js'
 import { openingError } from '../source-file.js'
 
 // One pass of ffprobe: what the file is, and every packet's times, as `section|key=value|…` lines that are read as they come.
-const ENTRIES = [
+const HEAD_ENTRIES = [
   'format=format_name,duration,start_time',
   'stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,pix_fmt,field_order,avg_frame_rate,time_base,nb_frames',
   'stream_disposition=attached_pic',
   'stream_side_data=rotation',
   'stream_tags=alpha_mode',
-  'packet=stream_index,pts,pts_time,dts_time,duration_time,flags',
-].join(':')
+]
+const PACKET_ENTRIES = 'packet=stream_index,pts,pts_time,dts_time,duration_time,flags'
+/** An index file's packets hold nothing that could be looked into. */
+const UNSEEN = ['-fflags', '+noparse+nofillin', '-nofind_stream_info']
 const STDERR_KEPT = 2000
 
 type Fields = Readonly<Record<string, string>>
 
-/** @throws StanflowError MEDIA_NOT_VIDEO, MEDIA_TRUNCATED, MEDIA_NO_VIDEO_STREAM, MEDIA_TIMEOUT */
+interface Probing {
+  readonly ffprobe: string
+  readonly stallMs: number
+  readonly signal: AbortSignal | undefined
+}
+
+interface Probed {
+  readonly format: Fields
+  readonly streams: readonly Fields[]
+  readonly packets: PacketColumns
+  readonly stderr: string
+}
+
+/**
+ * `index`: a small file with the same packets, where there is one.
+ * @throws StanflowError MEDIA_NOT_VIDEO, MEDIA_TRUNCATED, MEDIA_NO_VIDEO_STREAM, MEDIA_TIMEOUT
+ */
 export async function demuxWithFfprobe(
-  ffprobe: string,
   path: string,
-  stallMs: number,
-  signal?: AbortSignal,
+  index: string | undefined,
+  probing: Probing,
 ): Promise<Demuxed> {
+  const whole = index === undefined ? [...HEAD_ENTRIES, PACKET_ENTRIES] : HEAD_ENTRIES
+  const { format, streams, stderr, ...found } = await probe(path, whole, [], probing)
+  if (format.format_name === undefined) throw await openingError(path, stderr)
+  const stream = streams.find(isVideo)
+  if (stream === undefined)
+    throw new StanflowError('MEDIA_NO_VIDEO_STREAM', `${path} has no video stream`, { cause: stderr })
+  const indexed =
+    index === undefined ? undefined : await probe(index, [...HEAD_ENTRIES, PACKET_ENTRIES], UNSEEN, probing)
+  const packets = indexed?.packets ?? found.packets
+  const { startsHidden, pts, key } = packets.of(Number((indexed?.streams.find(isVideo) ?? stream).index))
+  return {
+    path,
+    container: format.format_name,
+    codec: stream.codec_name ?? '',
+    width: Number(stream.width ?? 0),
+    height: Number(stream.height ?? 0),
+    sampleAspect: fraction(stream.sample_aspect_ratio),
+    // ffprobe counts counter-clockwise.
+    rotation: -number(stream.rotation, 0),
+    pixelFormat: stream.pix_fmt ?? '',
+    alphaBeside: stream['tag:alpha_mode'] === '1',
+    interlaced: ['tt', 'bb', 'tb', 'bt'].includes(stream.field_order ?? ''),
+    averageRate: fraction(stream.avg_frame_rate),
+    timeBase: fraction(stream.time_base),
+    promisedFrames: number(stream.nb_frames, 0),
+    promisedDuration: number(format.duration, 0),
+    lastedDuration: packets.lasted,
+    startsHidden,
+    packets: { pts, key },
+  }
+}
+
+function isVideo(stream: Fields): boolean {
+  return stream.codec_type === 'video' && stream['disposition:attached_pic'] !== '1'
+}
+
+/** One run of ffprobe. @throws StanflowError MEDIA_TIMEOUT, MEDIA_CRASH */
+async function probe(
+  path: string,
+  entries: readonly string[],
+  flags: readonly string[],
+  { ffprobe, stallMs, signal }: Probing,
+): Promise<Probed> {
   signal?.throwIfAborted()
-  const args = ['-v', 'error', '-protocol_whitelist', 'file', '-show_entries', ENTRIES, '-of', 'compact']
-  const child = spawn(ffprobe, [...args, `file:${path}`], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const args = [
+    '-v',
+    'error',
+    ...inputFlags(path),
+    ...flags,
+    '-show_entries',
+    entries.join(':'),
+    '-of',
+    'compact',
+  ]
+  const child = spawn(ffprobe, [...args, inputName(path)], { stdio: ['ignore', 'pipe', 'pipe'] })
   let stderr = ''
   child.stderr.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString()).slice(-STDERR_KEPT)
@@ -66,31 +136,7 @@ export async function demuxWithFfprobe(
       cause: stderr.trim(),
     })
   }
-  if (format.format_name === undefined) throw await openingError(path, stderr.trim())
-  const stream = streams.find((one) => one.codec_type === 'video' && one['disposition:attached_pic'] !== '1')
-  if (stream === undefined)
-    throw new StanflowError('MEDIA_NO_VIDEO_STREAM', `${path} has no video stream`, { cause: stderr.trim() })
-  const { startsHidden, pts, key } = packets.of(Number(stream.index))
-  return {
-    path,
-    container: format.format_name,
-    codec: stream.codec_name ?? '',
-    width: Number(stream.width ?? 0),
-    height: Number(stream.height ?? 0),
-    sampleAspect: fraction(stream.sample_aspect_ratio),
-    // ffprobe counts counter-clockwise.
-    rotation: -number(stream.rotation, 0),
-    pixelFormat: stream.pix_fmt ?? '',
-    alphaBeside: stream['tag:alpha_mode'] === '1',
-    interlaced: ['tt', 'bb', 'tb', 'bt'].includes(stream.field_order ?? ''),
-    averageRate: fraction(stream.avg_frame_rate),
-    timeBase: fraction(stream.time_base),
-    promisedFrames: number(stream.nb_frames, 0),
-    promisedDuration: number(format.duration, 0),
-    lastedDuration: packets.lasted,
-    startsHidden,
-    packets: { pts, key },
-  }
+  return { format, streams, packets, stderr: stderr.trim() }
 }
 
 /** `packet|pts=512|flags=K_` and the like; a side data section nests as `side_data|rotation=-90`. */

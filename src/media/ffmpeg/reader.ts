@@ -1,8 +1,10 @@
 import { StanflowError } from '../../errors.js'
 import { judge } from '../demuxed.js'
 import { outputSize } from '../filters.js'
-import { FrameIndex } from '../frame-index.js'
+import { FrameIndex, keyframeBefore } from '../frame-index.js'
+import { isUrl } from '../location.js'
 import type { FrameRequest, VideoInfo, VideoReader } from '../reader.js'
+import { withIndexFile } from '../remote/index-file.js'
 import { checkSourceFile, checkStillThere } from '../source-file.js'
 import { frameTime, type Produced, TOLERATED_DAMAGE, withStandIns } from '../stand-in.js'
 import { commandFor } from './command.js'
@@ -29,6 +31,10 @@ export function createFfmpegReader(
     if (request.indices.length === 0) return
     request.signal?.throwIfAborted()
     await checkStillThere(request.video.path)
+    for (const indices of runsOf(request)) yield* producedBy({ ...request, indices })
+  }
+
+  async function* producedBy(request: FrameRequest): AsyncGenerator<Produced> {
     let { indices } = request
     for (;;) {
       const run = new FfmpegRun(commandFor(programs, { ...request, indices }, threads), stallMs)
@@ -56,13 +62,29 @@ export function createFfmpegReader(
     name: 'ffmpeg',
     async probe(path, signal) {
       await checkSourceFile(path)
-      return judge(await demuxWithFfprobe(programs.ffprobe, path, stallMs, signal))
+      const probing = { ffprobe: programs.ffprobe, stallMs, signal }
+      return withIndexFile(path, signal, async (index) => judge(await demuxWithFfprobe(path, index, probing)))
     },
     frames: (request) => withStandIns(request, produced(request)),
     async close() {
       for (const run of running) run.kill()
     },
   }
+}
+
+/**
+ * What one ffmpeg after another is to decode. From a disk that is all: it decodes through what lies between. From a URL
+ * what lies between would have to be fetched, so it is passed over where a keyframe comes before the next frame wanted.
+ */
+function runsOf({ video, indices }: FrameRequest): readonly (readonly number[])[] {
+  if (!isUrl(video.path) || video.timing === 'counted') return [indices]
+  const runs: number[][] = []
+  for (const index of indices) {
+    const last = runs.at(-1)?.at(-1)
+    if (last !== undefined && keyframeBefore(video, index) <= last) runs.at(-1)?.push(index)
+    else runs.push([index])
+  }
+  return runs
 }
 
 /** The wanted ones of a run's pictures, up to the last wanted. */

@@ -31,7 +31,11 @@ export function stampOf({ timing, timestamps }: VideoInfo, index: number): numbe
  */
 export function selectExpression(video: VideoInfo, indices: readonly number[]): string {
   const stamps = indices.map((index) => stampOf(video, index))
-  if (stamps.length <= NAMED) return stamps.map((stamp) => `eq(pts,${stamp})`).join('+')
+  if (stamps.length <= NAMED) {
+    // ffmpeg writes a frame once the next one is let through: the one behind the last wanted sets it free.
+    const behind = Math.min((indices.at(-1) ?? 0) + 1, video.timestamps.length - 1)
+    return [...stamps, stampOf(video, behind)].map((stamp) => `eq(pts,${stamp})`).join('+')
+  }
   const { timestamps } = video
   const span = (timestamps.at(-1) ?? 0) - (timestamps[0] ?? 0)
   return pattern(stamps, video.timing === 'counted' ? 1 : span / (timestamps.length - 1)) ?? '1'

@@ -45,7 +45,7 @@ function column(values: ArrayLike<number>): Uint8Array {
 function work(task: Task): void {
   spoke = Date.now()
   if (task.kind === 'probe') {
-    const { head, packets } = demux(task.path, alive)
+    const { head, packets } = demux(task.path, task.index, alive)
     send(Kind.demuxed, 0, Buffer.from(JSON.stringify(head)))
     for (const values of [packets.pts, packets.key]) send(Kind.packets, 0, column(values))
   } else {

@@ -13,6 +13,7 @@ import {
 } from 'node-av/constants'
 import { avGetCodecName, avGetPixFmtName, Dictionary, FormatContext, Packet, type Stream } from 'node-av/lib'
 import type { Packets } from '../frame-times.js'
+import { inputName, inputOptions } from '../location.js'
 import { Failed } from './failed.js'
 import type { DemuxedHead } from './protocol.js'
 
@@ -23,17 +24,27 @@ export interface Opened {
 }
 
 export function openVideo(path: string): Opened {
-  const format = new FormatContext()
-  // A path is a file, never a protocol: nothing a list of names says can make libav open a connection.
-  const code = format.openInputSync(
-    `file:${path}`,
-    null,
-    Dictionary.fromObject({ protocol_whitelist: 'file' }),
-  )
-  if (code < 0) throw new Failed('open', `libav error ${code}`)
-  try {
+  return open(path, inputOptions(path), (format) => {
     const found = format.findStreamInfoSync()
     if (found < 0) throw new Failed('open', `libav error ${found}`)
+  })
+}
+
+/** An index file's packets hold nothing that could be looked into. */
+function openIndex(path: string): Opened {
+  return open(path, { ...inputOptions(path), fflags: '+noparse+nofillin' }, () => undefined)
+}
+
+function open(
+  path: string,
+  options: Readonly<Record<string, string>>,
+  learn: (format: FormatContext) => void,
+): Opened {
+  const format = new FormatContext()
+  const code = format.openInputSync(inputName(path), null, Dictionary.fromObject({ ...options }))
+  if (code < 0) throw new Failed('open', `libav error ${code}`)
+  try {
+    learn(format)
     const stream = videoStream(format)
     if (stream === undefined) throw new Failed('stream', 'no video stream')
     return { format, stream }
@@ -55,16 +66,21 @@ function videoStream(format: FormatContext): Stream | undefined {
   )
 }
 
-/** One pass over the packets, nothing decoded. `alive` is called as it goes on. */
+/**
+ * One pass over the packets, nothing decoded; with `index`, over those of that small file with the same packets.
+ * `alive` is called as it goes on.
+ */
 export function demux(
   path: string,
+  index: string | undefined,
   alive: () => void,
 ): { readonly head: DemuxedHead; readonly packets: Packets } {
   const { format, stream } = openVideo(path)
   const packet = new Packet()
   packet.alloc()
   try {
-    const { packets, startsHidden, lasted } = readPackets(format, stream, packet, alive)
+    const { packets, startsHidden, lasted } =
+      index === undefined ? readPackets({ format, stream }, packet, alive) : readIndex(index, packet, alive)
     const { codecpar, timeBase, avgFrameRate } = stream
     const container = format.iformat?.name ?? ''
     const promised = format.duration === AV_NOPTS_VALUE ? 0 : Number(format.duration) / 1e6
@@ -99,12 +115,22 @@ const INTERLACED = new Set<number>([AV_FIELD_TT, AV_FIELD_BB, AV_FIELD_TB, AV_FI
 
 const fraction = ({ num, den }: { num: number; den: number }) => ({ num, den })
 
-function readPackets(
-  format: FormatContext,
-  video: Stream,
-  packet: Packet,
-  alive: () => void,
-): { packets: Packets; startsHidden: boolean; lasted: number } {
+interface Found {
+  readonly packets: Packets
+  readonly startsHidden: boolean
+  readonly lasted: number
+}
+
+function readIndex(path: string, packet: Packet, alive: () => void): Found {
+  const opened = openIndex(path)
+  try {
+    return readPackets(opened, packet, alive)
+  } finally {
+    closeVideo(opened.format)
+  }
+}
+
+function readPackets({ format, stream: video }: Opened, packet: Packet, alive: () => void): Found {
   const pts: number[] = []
   const key: number[] = []
   let startsHidden = false

@@ -3,7 +3,8 @@ import type { Geometry, VideoInfo } from '../reader.js'
 
 /** What a reader asks its decoder process, one thing at a time, over the IPC channel. */
 export type Task =
-  | { readonly kind: 'probe'; readonly path: string }
+  /** `index`: a small file with the same packets, where there is one. */
+  | { readonly kind: 'probe'; readonly path: string; readonly index: string | undefined }
   | {
       readonly kind: 'frames'
       readonly video: VideoInfo

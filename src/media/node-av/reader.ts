@@ -2,6 +2,7 @@ import { StanflowError } from '../../errors.js'
 import { type Demuxed, judge } from '../demuxed.js'
 import { outputSize } from '../filters.js'
 import type { FrameRequest, VideoReader } from '../reader.js'
+import { withIndexFile } from '../remote/index-file.js'
 import { checkSourceFile, checkStillThere, openingError } from '../source-file.js'
 import { frameTime, type Produced, withStandIns } from '../stand-in.js'
 import { DecoderProcess, type Record } from './process.js'
@@ -70,10 +71,12 @@ export function createNodeAvReader({ threads = 1, stallMs = 60_000 }: NodeAvOpti
       await checkSourceFile(path)
       let head: DemuxedHead | undefined
       const columns: Float64Array[] = []
-      for await (const { kind, body } of records(path, { kind: 'probe', path }, signal)) {
-        if (kind === Kind.demuxed) head = JSON.parse(Buffer.from(body).toString()) as DemuxedHead
-        else columns.push(new Float64Array(body.buffer, body.byteOffset, body.byteLength / 8))
-      }
+      await withIndexFile(path, signal, async (index) => {
+        for await (const { kind, body } of records(path, { kind: 'probe', path, index }, signal)) {
+          if (kind === Kind.demuxed) head = JSON.parse(Buffer.from(body).toString()) as DemuxedHead
+          else columns.push(new Float64Array(body.buffer, body.byteOffset, body.byteLength / 8))
+        }
+      })
       const [pts, key] = columns
       if (head === undefined || pts === undefined || key === undefined) {
         throw new StanflowError('INTERNAL', 'the decoder process left a probe unfinished')

@@ -23,6 +23,11 @@ export class Seen {
     return addTo(this.#files, real) && !(await this.#wasWalked(real))
   }
 
+  /** Something that is no file of this machine, by its only name. @returns whether it is new */
+  addName(name: string): boolean {
+    return addTo(this.#files, name)
+  }
+
   /** A file met in the walk of its own folder, by its real path. @returns whether it is new */
   isNewInWalk(path: string): boolean {
     return !this.#files.has(path)

@@ -15,6 +15,7 @@ export interface Search {
   readonly seen: Seen
   /** Identity of a folder that is not searched. */
   readonly skip: string | undefined
+  readonly elsewhere?: ((uri: string) => AsyncGenerator<Video | BadInput>) | undefined
   /** Videos and bad inputs met so far, those that came before by another name included. */
   readonly met: { count: number }
 }

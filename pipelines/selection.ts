@@ -1,0 +1,27 @@
+import { createHash } from 'node:crypto'
+
+/** Which of the videos found are this run's. */
+export interface Selection {
+  /** Only videos modified at this moment or later, in milliseconds since 1970. */
+  readonly sinceMs?: number
+  /** Every source belongs to one of `of` shards, counted from 0, the same on every machine. */
+  readonly shard?: Shard
+}
+
+export interface Shard {
+  readonly index: number
+  readonly of: number
+}
+
+export function isSelected(
+  video: { readonly source: string; readonly modifiedMs?: number },
+  { sinceMs, shard }: Selection,
+): boolean {
+  if (sinceMs !== undefined && video.modifiedMs !== undefined && video.modifiedMs < sinceMs) return false
+  return shard === undefined || shardOf(video.source, shard.of) === shard.index
+}
+
+/** The shard of a source, by a hash of its name alone. */
+export function shardOf(source: string, of: number): number {
+  return createHash('sha256').update(source).digest().readUInt32BE(0) % of
+}
