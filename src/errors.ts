@@ -24,10 +24,13 @@ const CATALOGUE = {
     'Give a folder in the Hugging Face CLIP layout: config.json, model.safetensors, tokenizer.json.',
   MODEL_CONFIG: 'The folder must hold a CLIP with a ViT; see docs/models.md.',
   MODEL_WEIGHTS: 'The weights do not match the model; fetch them again, whole.',
+  MODEL_UNSAFE:
+    'A pickle may run any code, so only tensors are read. Save the weights alone: torch.save(model.state_dict(), "weights.pth").',
   MODEL_TOKENIZER: 'Copy tokenizer.json from the same model as the weights.',
   ENGINE_MISSING: 'Run `npm ci` again; the engine is part of the dependencies.',
   ENGINE_UNFIT: '`stanflow doctor` shows every engine, device and precision that works here.',
   ENGINE_FAILED: 'Try a smaller --batch.',
+  OUTPUT_EXISTS: 'Give another --to, or --force to replace what is there.',
   OUTPUT_LOCKED: 'Wait for the other run, or give this one another --to folder.',
   OUTPUT_FULL: 'Free space on the disk, then run the same command again: it goes on where it stopped.',
   OUTPUT_PERMISSION: 'Give the user that runs stanflow permission to write there.',
@@ -43,6 +46,26 @@ const CATALOGUE = {
   S3_UNAVAILABLE:
     'Check --s3-endpoint and the network, then run the same command again: it goes on where it stopped.',
   S3_REFUSED: 'The message is what the server says; check the bucket and its settings.',
+  KAFKA_UNREACHABLE:
+    'Check --brokers, that the broker runs, and that the address it advertises is reachable.',
+  KAFKA_AUTH: 'Check --sasl, --sasl-username and the password in STANFLOW_SASL_PASSWORD.',
+  KAFKA_TLS:
+    'Check --tls and --tls-ca: the broker must speak TLS there, with a certificate that the CA vouches for.',
+  KAFKA_FORBIDDEN:
+    'Give the user rights (ACLs) on the topics, the group and the transactional ids that begin with it.',
+  KAFKA_TOPIC_MISSING: 'Create the topics with `stanflow topics create`, or check --prefix.',
+  KAFKA_SCHEMA: 'See src/connect/kafka/schemas for what a record holds; only compatible changes are taken.',
+  KAFKA_REGISTRY: 'Check --registry and that the schema registry runs.',
+  KAFKA_TOO_LARGE: "Raise the topic's max.message.bytes, or send fewer or smaller frames.",
+  KAFKA_FULL: "The broker's disk is full or failed: free space there; stanflow goes on by itself.",
+  KAFKA_FENCED: 'Another process holds the partition now; nothing of this one was committed.',
+  KAFKA_UNCERTAIN:
+    'The broker did not say in time whether it took the transaction; it is settled when work goes on.',
+  KAFKA_FAILED: 'The message is what the broker says.',
+  KAFKA_CLIENT_MISSING:
+    'Leave out --kafka-client, or install @confluentinc/kafka-javascript (see docs/kafka.md).',
+  MESSAGE_QUARANTINED:
+    'The process died while it worked on this message; look at it, then `stanflow retry` it.',
   INTERNAL: 'This is a bug in stanflow; please report it with the command and this message.',
 } as const
 

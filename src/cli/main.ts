@@ -6,6 +6,7 @@ import { addConfigCommand } from './config.js'
 import { addDemoCommand } from './demo.js'
 import { addDoctorCommand } from './doctor.js'
 import { fail } from './fail.js'
+import { addModelsCommand } from './models/models.js'
 import { addReportCommand } from './report.js'
 
 const EXAMPLES = `
@@ -33,6 +34,7 @@ function build(): Command {
   addConfigCommand(program)
   addDemoCommand(program)
   addDoctorCommand(program)
+  addModelsCommand(program)
   return program
 }
 

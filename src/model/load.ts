@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { StanflowError } from '../errors.js'
 import type { Weights } from './algebra.js'
 import { type ClipConfig, parseClipConfig } from './config.js'
+import { CLIP_TOKENIZER_FILE } from './embedded.js'
+import { openSafetensors } from './formats/safetensors.js'
 import { randomWeights } from './random.js'
-import { openSafetensors } from './safetensors.js'
 import { clipShapes } from './shapes.js'
 import { chooseStructure } from './temporal/structures.js'
 import type { Temporal } from './temporal/temporal.js'
@@ -83,7 +83,6 @@ function openRandom(
   )
   const shapes = new Map([...clipShapes(config), ...structure.shapes(config, { names: branch })])
   const weights = randomWeights(shapes, DEFAULT_SEED)
-  const tokenizerFile = fileURLToPath(assetUrl('clip-tokenizer.json.gz'))
   return assemble({
     name: request.model,
     config,
@@ -91,7 +90,7 @@ function openRandom(
     structure,
     digests: [`seed:${DEFAULT_SEED}`],
     random: true,
-    tokenizerFile,
+    tokenizerFile: CLIP_TOKENIZER_FILE,
   })
 }
 
@@ -197,10 +196,4 @@ function readJson(path: string): object {
   } catch (cause) {
     throw new StanflowError('MODEL_CONFIG', `${path} is not JSON`, { cause })
   }
-}
-
-/** Assets lie beside the sources; compiled code finds them from its own place in `dist`. */
-function assetUrl(name: string): URL {
-  const beside = new URL(`./assets/${name}`, import.meta.url)
-  return existsSync(beside) ? beside : new URL(`../../../src/model/assets/${name}`, import.meta.url)
 }

@@ -2,8 +2,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** Ends its command when the pipe on its stdin does: a test process that is killed -9 leaves no server behind. */
-const GUARD = '"$@" < /dev/null & child=$!; cat > /dev/null; kill -TERM $child 2> /dev/null; wait $child'
+/**
+ * Ends its command when the pipe on its stdin does, or by the signal that a line on it names: a test process that is
+ * killed -9 leaves no server behind.
+ */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's.
+const GUARD = '"$@" < /dev/null & child=$!; read how; kill -${how:-TERM} $child 2> /dev/null; wait $child'
 
 /** A server program started for tests. */
 export class ServerProcess {
@@ -32,12 +36,25 @@ export class ServerProcess {
     return this.#said
   }
 
+  get running(): boolean {
+    return this.#guard.exitCode === null
+  }
+
   /** SIGTERM, and waits until it is gone. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    return this.#end('')
+  }
+
+  /** SIGKILL, as when the power fails. */
+  kill(): Promise<void> {
+    return this.#end('KILL\n')
+  }
+
+  async #end(how: string): Promise<void> {
     if (this.#guard.exitCode !== null) return
     this.#guard.ref()
     const gone = once(this.#guard, 'exit')
-    this.#guard.stdin?.end()
+    this.#guard.stdin?.end(how)
     await gone
   }
 }

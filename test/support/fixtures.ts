@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { HostTensor, Weights } from '../../src/model/algebra.js'
-import { openSafetensors } from '../../src/model/safetensors.js'
+import { openSafetensors } from '../../src/model/formats/safetensors.js'
 
 /** A file under test/fixtures, wherever the compiled test runs from. */
 export function fixture(name: string): string {

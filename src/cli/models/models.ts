@@ -1,0 +1,17 @@
+import type { Command } from 'commander'
+import { addImportCommand } from './import.js'
+
+const EXAMPLES = `
+Examples:
+  stanflow models import msrvtt_stan_b32.pth --to models/stan-b32
+  stanflow models import epoch_5.pth --clip ~/models/clip-vit-base-patch32 --to models/mine
+`
+
+export function addModelsCommand(program: Command): void {
+  const models = program
+    .command('models')
+    .description('bring models in and take them out')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText('after', EXAMPLES)
+  addImportCommand(models)
+}

@@ -1,0 +1,100 @@
+import kafkajs from 'kafkajs'
+import type { Admin, Checkpoint, Range, TopicFacts, TopicSpec } from '../client.js'
+import { kafkaError } from '../errors.js'
+
+export class KafkaJsAdmin implements Admin {
+  readonly #admin: kafkajs.Admin
+
+  constructor(kafka: kafkajs.Kafka) {
+    this.#admin = kafka.admin()
+  }
+
+  connect(): Promise<void> {
+    return this.#admin.connect()
+  }
+
+  close(): Promise<void> {
+    return this.#admin.disconnect()
+  }
+
+  async createTopics(topics: readonly TopicSpec[]): Promise<readonly string[]> {
+    return this.#call('Cannot create topics', async () => {
+      const there = new Set(await this.#admin.listTopics())
+      const missing = topics.filter(({ topic }) => !there.has(topic))
+      if (missing.length === 0) return []
+      await this.#admin.createTopics({
+        waitForLeaders: true,
+        topics: missing.map(({ topic, partitions, replicas, config }) => ({
+          ...{ topic, numPartitions: partitions, replicationFactor: replicas ?? -1 },
+          configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+        })),
+      })
+      return missing.map(({ topic }) => topic)
+    })
+  }
+
+  async describeTopics(topics?: readonly string[]): Promise<readonly TopicFacts[]> {
+    return this.#call('Cannot describe topics', async () => {
+      const there = await this.#admin.listTopics()
+      const wanted = topics === undefined ? there : topics.filter((topic) => there.includes(topic))
+      if (wanted.length === 0) return []
+      const { topics: found } = await this.#admin.fetchTopicMetadata({ topics: wanted })
+      return found.map(({ name, partitions }) => ({
+        ...{ topic: name, partitions: partitions.length },
+        replicas: partitions[0]?.replicas.length ?? 0,
+      }))
+    })
+  }
+
+  async topicConfig(topic: string): Promise<Readonly<Record<string, string>>> {
+    return this.#call(`Cannot read the configuration of ${topic}`, async () => {
+      const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }
+      const { resources } = await this.#admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [resource],
+      })
+      const entries = resources[0]?.configEntries ?? []
+      return Object.fromEntries(entries.map(({ configName, configValue }) => [configName, configValue]))
+    })
+  }
+
+  async ranges(topic: string): Promise<readonly Range[]> {
+    return this.#call(`Cannot read the offsets of ${topic}`, async () => {
+      const offsets = await this.#admin.fetchTopicOffsets(topic)
+      return offsets
+        .map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }))
+        .sort((a, b) => a.partition - b.partition)
+    })
+  }
+
+  async checkpoints(group: string, topic: string): Promise<readonly Checkpoint[]> {
+    return this.#call(`Cannot read the offsets of group ${group}`, async () => {
+      const [found] = await this.#admin.fetchOffsets({ groupId: group, topics: [topic] })
+      return (found?.partitions ?? [])
+        .filter(({ offset }) => BigInt(offset) >= 0n)
+        .map(({ partition, offset, metadata }) => ({
+          ...{ topic, partition, offset: BigInt(offset) },
+          ...(metadata !== null && metadata !== '' && { metadata }),
+        }))
+    })
+  }
+
+  async members(group: string): Promise<readonly string[]> {
+    return this.#call(`Cannot describe group ${group}`, async () => {
+      const { groups } = await this.#admin.describeGroups([group])
+      return groups.flatMap(({ members }) => members.map(({ clientId }) => clientId))
+    })
+  }
+
+  async deleteTopics(topics: readonly string[]): Promise<void> {
+    await this.#call('Cannot delete topics', () => this.#admin.deleteTopics({ topics: [...topics] }))
+  }
+
+  async #call<T>(what: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call()
+    } catch (error) {
+      throw kafkaError(what, error)
+    }
+  }
+}

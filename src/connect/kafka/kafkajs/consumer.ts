@@ -1,0 +1,178 @@
+import type kafkajs from 'kafkajs'
+import {
+  type Checkpoint,
+  type ConsumedRecord,
+  type Consumer,
+  type ConsumerOptions,
+  type Headers,
+  partitionKey,
+  type TopicPartition,
+} from '../client.js'
+import { kafkaError, within } from '../errors.js'
+
+interface Held {
+  /** Of the next record to hand on; absent until started. */
+  position?: bigint
+  paused: boolean
+}
+
+const STOP_MS = 10_000
+/** A resumed partition waits for the fetch before to come back, which takes so long where there is nothing new. */
+const FETCH_MS = 200
+
+/**
+ * kafkajs's consumer as one that gives what it is asked for: its handler returns at once, so that it heartbeats in
+ * time, partitions are bounded by pausing, and what it fetches on its own account (it begins a partition where the
+ * group stands) is dropped until the partition is started.
+ */
+export class KafkaJsConsumer implements Consumer {
+  readonly #consumer: kafkajs.Consumer
+  readonly #options: ConsumerOptions
+  #held = new Map<string, Held>()
+  #stopped = false
+
+  constructor(kafka: kafkajs.Kafka, options: ConsumerOptions) {
+    const { group, sessionTimeout = 30_000, bytesPerPartition = 1_048_576 } = options
+    this.#options = options
+    this.#consumer = kafka.consumer({
+      groupId: group,
+      sessionTimeout,
+      rebalanceTimeout: Math.max(sessionTimeout, 10_000),
+      heartbeatInterval: Math.min(3000, Math.floor(sessionTimeout / 6)),
+      maxBytesPerPartition: bytesPerPartition,
+      maxWaitTimeInMs: FETCH_MS,
+      allowAutoTopicCreation: false,
+      // A broker that is away for minutes is waited for; only what waiting cannot mend is a failure.
+      retry: {
+        initialRetryTime: 100,
+        maxRetryTime: 2000,
+        retries: 10,
+        restartOnFailure: async () => !this.#stopped,
+      },
+    })
+  }
+
+  async connect(): Promise<void> {
+    const { topics, events } = this.#options
+    const { GROUP_JOIN, REBALANCING, CRASH } = this.#consumer.events
+    let joined = (): void => undefined
+    let refused = (_error: Error): void => undefined
+    const first = new Promise<void>((resolve, reject) => {
+      joined = resolve
+      refused = reject
+    })
+    this.#consumer.on(GROUP_JOIN, ({ payload }) => {
+      this.#assigned(payload.memberAssignment)
+      joined()
+    })
+    this.#consumer.on(REBALANCING, () => events.rebalancing?.())
+    this.#consumer.on(CRASH, ({ payload: { error, restart } }) => {
+      const failure = kafkaError(`The consumer of group ${this.#options.group} failed`, error)
+      refused(failure)
+      if (!restart || this.#stopped) events.failed(failure)
+    })
+    await this.#consumer.connect()
+    await this.#consumer.subscribe({ topics: [...topics], fromBeginning: true })
+    await this.#consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      eachBatch: async ({ batch, isStale, resolveOffset }) => {
+        if (!isStale()) this.#take(batch, resolveOffset)
+      },
+    })
+    await first.catch(async (error: unknown) => {
+      await this.stop()
+      throw error
+    })
+  }
+
+  start(at: TopicPartition, offset: bigint): void {
+    const held = this.#held.get(partitionKey(at))
+    if (held === undefined) return
+    held.position = offset
+    held.paused = false
+    this.#consumer.seek({ ...at, offset: String(offset) })
+    this.#consumer.resume([{ topic: at.topic, partitions: [at.partition] }])
+  }
+
+  pause(at: TopicPartition): void {
+    const held = this.#held.get(partitionKey(at))
+    if (held === undefined || held.paused) return
+    held.paused = true
+    this.#consumer.pause([{ topic: at.topic, partitions: [at.partition] }])
+  }
+
+  resume(at: TopicPartition): void {
+    const held = this.#held.get(partitionKey(at))
+    if (held?.position === undefined || !held.paused) return
+    held.paused = false
+    this.#consumer.resume([{ topic: at.topic, partitions: [at.partition] }])
+  }
+
+  async commit(checkpoints: readonly Checkpoint[]): Promise<void> {
+    try {
+      await this.#consumer.commitOffsets(
+        checkpoints.map(({ topic, partition, offset, metadata }) => {
+          return { topic, partition, offset: String(offset), metadata: metadata ?? null }
+        }),
+      )
+    } catch (error) {
+      throw kafkaError(`Cannot commit offsets of ${this.#options.group}`, error)
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#held.clear()
+    // Leaving is a courtesy; without it the group goes on after the session timeout.
+    await within(STOP_MS, 'Cannot leave the group', this.#consumer.disconnect()).catch(() => undefined)
+  }
+
+  #assigned(assignment: Readonly<Record<string, readonly number[]>>): void {
+    const partitions = Object.entries(assignment).flatMap(([topic, list]) =>
+      list.map((partition) => ({ topic, partition })),
+    )
+    const before = this.#held
+    this.#held = new Map(
+      partitions.map((at) => [partitionKey(at), before.get(partitionKey(at)) ?? { paused: true }]),
+    )
+    // Joining made kafkajs forget where it was, and perhaps what was paused.
+    for (const at of partitions) {
+      const { position, paused } = this.#held.get(partitionKey(at)) ?? { paused: true }
+      const list = [{ topic: at.topic, partitions: [at.partition] }]
+      if (position !== undefined) this.#consumer.seek({ ...at, offset: String(position) })
+      if (paused) this.#consumer.pause(list)
+      else this.#consumer.resume(list)
+    }
+    this.#options.events.assigned(partitions)
+  }
+
+  #take(batch: kafkajs.Batch, resolveOffset: (offset: string) => void): void {
+    const { topic, partition } = batch
+    const held = this.#held.get(partitionKey({ topic, partition }))
+    const position = held?.position
+    if (held === undefined || position === undefined) return
+    const records = batch.messages.map(consumed).filter(({ offset }) => offset >= position)
+    // Past control records too, which only the last offset of the batch knows of.
+    const last = BigInt(batch.lastOffset())
+    resolveOffset(String(last))
+    if (last + 1n > position) held.position = last + 1n
+    if (records.length === 0) return
+    this.#options.events.records({ topic, partition, records, high: BigInt(batch.highWatermark) })
+  }
+}
+
+function consumed({ offset, key, value, headers, timestamp }: kafkajs.KafkaMessage): ConsumedRecord {
+  const texts: Record<string, string> = {}
+  for (const [name, given] of Object.entries(headers ?? {})) {
+    const one = Array.isArray(given) ? given[0] : given
+    if (one !== undefined) texts[name] = one.toString()
+  }
+  return {
+    offset: BigInt(offset),
+    key,
+    value,
+    headers: texts satisfies Headers,
+    timestamp: Number(timestamp),
+  }
+}
