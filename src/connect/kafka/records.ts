@@ -1,0 +1,60 @@
+/** What the values of each topic hold, as the schemas in `schemas/` say. */
+
+export interface VideoRecord {
+  readonly request_id: string
+  readonly source: string
+  readonly uri: string
+  readonly bytes: number | null
+  readonly etag: string | null
+  readonly sample: SampleRecord | null
+}
+
+export interface SampleRecord {
+  readonly kind: 'uniform' | 'window'
+  readonly frames: number
+  readonly length: number | null
+  readonly stride: number | null
+}
+
+export interface ClipRecord {
+  readonly clip_id: string
+  readonly source: string
+  readonly clip_index: number
+  readonly start: number
+  readonly end: number
+  readonly frame_times: readonly number[]
+  /** JPEG. */
+  readonly frames: readonly Buffer[]
+}
+
+interface ResultRecord {
+  readonly clip_id: string
+  readonly source: string
+  readonly clip_index: number
+  readonly start: number
+  readonly end: number
+  readonly model_digest: string
+  readonly sampling: string
+}
+
+export interface EmbeddingRecord extends ResultRecord {
+  readonly frame_times: readonly number[]
+  readonly dim: number
+  /** `[dim]` float32, little-endian. */
+  readonly vector: Buffer
+}
+
+export interface LabelsRecord extends ResultRecord {
+  readonly label_set: string
+  readonly labels: readonly { readonly label: string; readonly score: number; readonly similarity: number }[]
+}
+
+/** The values of topics, by the schema's file name. */
+export interface Values {
+  readonly video: VideoRecord
+  readonly clip: ClipRecord
+  readonly embedding: EmbeddingRecord
+  readonly label: LabelsRecord
+}
+
+export type ValueName = keyof Values

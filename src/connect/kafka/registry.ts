@@ -1,0 +1,96 @@
+import { StanflowError } from '../../errors.js'
+
+const TIMEOUT_MS = 15_000
+const TRIES = 4
+
+/** A schema registry that speaks Confluent's protocol. */
+export class Registry {
+  readonly #url: string
+  readonly #headers: Readonly<Record<string, string>>
+
+  /** `url` may carry user and password. */
+  constructor(url: string) {
+    let parsed: URL
+    try {
+      parsed = new URL(url)
+    } catch (cause) {
+      throw new StanflowError('CONFIG_INVALID', '--registry is no URL.', {
+        hint: 'Write http://HOST:8081.',
+        cause,
+      })
+    }
+    const { username, password } = parsed
+    const secret = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+    parsed.username = ''
+    parsed.password = ''
+    this.#url = parsed.href.replace(/\/+$/, '')
+    this.#headers = {
+      'content-type': 'application/vnd.schemaregistry.v1+json',
+      accept: 'application/vnd.schemaregistry.v1+json, application/json',
+      ...(username !== '' && { authorization: `Basic ${Buffer.from(secret).toString('base64')}` }),
+    }
+  }
+
+  /** The id of a schema under a subject, which is made where it is new. @throws StanflowError KAFKA_SCHEMA */
+  async register(subject: string, schema: string): Promise<number> {
+    const path = `/subjects/${encodeURIComponent(subject)}/versions`
+    const { id } = (await this.#call('POST', path, { schema })) as { id: number }
+    return id
+  }
+
+  async schema(id: number): Promise<string> {
+    const { schema } = (await this.#call('GET', `/schemas/ids/${id}`)) as { schema: string }
+    return schema
+  }
+
+  /** New versions of a subject must be able to read what older ones wrote. */
+  async requireBackward(subject: string): Promise<void> {
+    await this.#call('PUT', `/config/${encodeURIComponent(subject)}`, { compatibility: 'BACKWARD' })
+  }
+
+  async #call(method: string, path: string, body?: object): Promise<unknown> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#once(method, path, body)
+      } catch (error) {
+        const again = error instanceof StanflowError && error.code === 'KAFKA_REGISTRY' && tries < TRIES
+        if (!again) throw error
+        await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** tries))
+      }
+    }
+  }
+
+  async #once(method: string, path: string, body?: object): Promise<unknown> {
+    const what = `The schema registry at ${this.#url}`
+    let response: Response
+    let text: string
+    try {
+      response = await fetch(`${this.#url}${path}`, {
+        method,
+        headers: this.#headers,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+      text = await response.text()
+    } catch (cause) {
+      throw new StanflowError('KAFKA_REGISTRY', `${what} cannot be reached.`, { cause })
+    }
+    if (response.ok) return JSON.parse(text)
+    const said = `${response.status}${text === '' ? '' : `, ${text.replaceAll(/\s+/g, ' ').slice(0, 300)}`}`
+    if (response.status === 401 || response.status === 403) {
+      throw new StanflowError('KAFKA_AUTH', `${what} refuses access (${said}).`, {
+        hint: 'Write user and password into --registry: https://USER:PASSWORD@HOST.',
+      })
+    }
+    const isSchema = response.status === 409 || response.status === 422 || response.status === 404
+    throw new StanflowError(
+      isSchema ? 'KAFKA_SCHEMA' : 'KAFKA_REGISTRY',
+      `${what} says no to ${path} (${said}).`,
+      {
+        ...(response.status === 409 && {
+          hint: 'Readers of the topic could not read the new schema; change it compatibly, or take another --prefix.',
+        }),
+      },
+    )
+  }
+}
