@@ -27,6 +27,9 @@ const CATALOGUE = {
   MODEL_UNSAFE:
     'A pickle may run any code, so only tensors are read. Save the weights alone: torch.save(model.state_dict(), "weights.pth").',
   MODEL_TOKENIZER: 'Copy tokenizer.json from the same model as the weights.',
+  CALIBRATION_FAILED: 'Ask for less with --min-cosine, or use --precision bf16.',
+  CALIBRATION_INVALID:
+    'Make one for this model: stanflow models calibrate --model M videos/ --to ranges.json',
   ENGINE_MISSING: 'Run `npm ci` again; the engine is part of the dependencies.',
   ENGINE_UNFIT: '`stanflow doctor` shows every engine, device and precision that works here.',
   ENGINE_FAILED: 'Try a smaller --batch.',

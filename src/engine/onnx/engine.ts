@@ -1,31 +1,28 @@
-import { availableParallelism } from 'node:os'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { StanflowError } from '../../errors.js'
-import type { Engine, EngineModule, EngineReport, HostArray, LoadRequest, Runner } from '../engine.js'
-import { emitGraph } from './emitter.js'
+import type { Engine, EngineModule, HostArray, LoadRequest, Runner } from '../engine.js'
+import { emitterFor, refuseUnfit } from './precision.js'
+import { installed, ONNX_PRECISIONS, reports, sessionOptions, tensorrtEnvironment } from './providers.js'
 
-/** onnxruntime. */
-export const onnx: EngineModule = { open, probe }
-
-async function probe(): Promise<readonly EngineReport[]> {
-  return [{ engine: 'onnx', device: 'cpu', available: true, detail: 'onnxruntime', precisions: ['fp32'] }]
-}
+/** onnxruntime: on the processor, or on an NVIDIA card through CUDA or TensorRT. */
+export const onnx: EngineModule = { open, probe: async () => reports(installed()) }
 
 async function open(request: LoadRequest): Promise<Engine> {
-  const options: InferenceSession.SessionOptions = {
-    intraOpNumThreads: request.threads ?? availableParallelism(),
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-    // Idle threads that spin would take the cores from the decoders.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
-  }
+  const { device, precision } = request
+  refuseUnfit(request, ONNX_PRECISIONS[device])
+  const report = reports(installed()).find((row) => row.device === device)
+  if (report?.available === false)
+    throw new StanflowError('ENGINE_MISSING', report.detail, { hint: report.hint ?? '' })
+  if (device === 'tensorrt') Object.assign(process.env, tensorrtEnvironment())
+  const emit = emitterFor(request)
+  const options = sessionOptions(request)
   return {
-    name: 'onnx (CPU)',
+    name: `${report?.detail} (${device === 'cpu' ? 'CPU' : device}, ${precision})`,
     framesPerRun: 96,
     async compile(graph, weights) {
       let session: InferenceSession
       try {
-        session = await InferenceSession.create(emitGraph(graph, weights), options)
+        session = await InferenceSession.create(emit(graph, weights), options)
       } catch (cause) {
         throw new StanflowError('ENGINE_FAILED', 'onnxruntime did not take the model', { cause })
       }

@@ -2,7 +2,7 @@ import protobuf from 'protobufjs/minimal.js'
 
 // The part of onnx.proto (ONNX IR version 8) that a graph of ours needs; numbers are its field numbers.
 
-export const DataType = { float: 1, uint8: 2, int32: 6, int64: 7 } as const
+export const DataType = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, float16: 10 } as const
 export type ElementType = keyof typeof DataType
 
 export type Attribute = number | readonly number[]
@@ -10,7 +10,7 @@ export type Attribute = number | readonly number[]
 export interface NodeProto {
   readonly op: string
   readonly inputs: readonly string[]
-  readonly output: string
+  readonly outputs: readonly string[]
   /** Integers; the ones named in `floats` are written as floats. */
   readonly attributes: Readonly<Record<string, Attribute>>
   readonly floats?: readonly string[]
@@ -32,7 +32,7 @@ export interface ValueProto {
 
 export interface GraphProto {
   readonly name: string
-  readonly nodes: readonly NodeProto[]
+  readonly nodes: Iterable<NodeProto>
   readonly initializers: Iterable<TensorProto>
   readonly inputs: readonly ValueProto[]
   readonly outputs: readonly ValueProto[]
@@ -70,9 +70,9 @@ function writeGraph(w: protobuf.Writer, graph: GraphProto): void {
   for (const value of graph.outputs) message(w, 12, () => writeValue(w, value))
 }
 
-function writeNode(w: protobuf.Writer, { op, inputs, output, attributes, floats = [] }: NodeProto): void {
+function writeNode(w: protobuf.Writer, { op, inputs, outputs, attributes, floats = [] }: NodeProto): void {
   for (const input of inputs) w.uint32(tag(1)).string(input)
-  w.uint32(tag(2)).string(output)
+  for (const output of outputs) w.uint32(tag(2)).string(output)
   w.uint32(tag(4)).string(op)
   for (const [name, value] of Object.entries(attributes)) {
     message(w, 5, () => {

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { StanflowError } from '../../errors.js'
-import type { Engine, EngineModule, LoadRequest, Precision } from '../engine.js'
-import { emitGraph } from '../onnx/emitter.js'
+import type { Engine, EngineModule, LoadRequest } from '../engine.js'
+import { emitterFor, refuseUnfit } from '../onnx/precision.js'
 import { capabilities, SharedCore } from './core.js'
 import { findLibrary } from './find.js'
 import { type Handle, loadLibrary } from './library.js'
@@ -12,15 +12,14 @@ import { createRunner } from './runner.js'
 export const openvino: EngineModule = { open, probe }
 
 async function open(request: LoadRequest): Promise<Engine> {
+  refuseOther(request)
   const lib = findLibrary(loadLibrary)
   const shared = new SharedCore(lib)
-  const core = shared.acquire()
-  try {
-    refuseUnfit(request, precisionsOf(capabilities(lib, core)))
-  } finally {
-    shared.release()
-  }
-  const properties = compileProperties(request)
+  const words = capabilities(lib, shared.acquire())
+  shared.release()
+  refuseUnfit(request, precisionsOf(words))
+  const emit = emitterFor(request)
+  const properties = compileProperties(request, words.includes('BF16'))
   return {
     name: `OpenVINO ${lib.version} (CPU, ${request.precision})`,
     framesPerRun: 24,
@@ -28,7 +27,7 @@ async function open(request: LoadRequest): Promise<Engine> {
       const core = shared.acquire()
       let compiled: Handle
       try {
-        const bytes = emitGraph(graph, weights)
+        const bytes = emit(graph, weights)
         const model = lib.take((out) => lib.readModelFromMemory(core, bytes, bytes.length, null, out))
         try {
           compiled = lib.take((out) => lib.compile(core, model, 'CPU', properties, out))
@@ -53,26 +52,28 @@ async function open(request: LoadRequest): Promise<Engine> {
 }
 
 /** One request at a time with all cores: batches are large enough to keep them busy. */
-export function compileProperties({
-  precision,
-  threads = availableParallelism(),
-}: Pick<LoadRequest, 'precision' | 'threads'>): readonly string[] {
+export function compileProperties(
+  { precision, threads = availableParallelism() }: Pick<LoadRequest, 'precision' | 'threads'>,
+  bf16: boolean,
+): readonly string[] {
+  // With int8, what is not in integers is in bf16 where the processor has it.
+  const rest = precision === 'bf16' || (precision === 'int8' && bf16) ? 'bf16' : 'f32'
   return [
-    ...['INFERENCE_PRECISION_HINT', precision === 'fp32' ? 'f32' : 'bf16'],
+    ...['INFERENCE_PRECISION_HINT', rest],
     ...['INFERENCE_NUM_THREADS', String(threads)],
     ...['PERFORMANCE_HINT', 'LATENCY'],
   ]
 }
 
-function refuseUnfit({ device, precision }: LoadRequest, precisions: readonly Precision[]): void {
+function refuseOther({ device, precision, calibration }: LoadRequest): void {
   if (device !== 'cpu') {
     throw new StanflowError('ENGINE_UNFIT', `openvino computes on the processor, not with ${device}`, {
       hint: 'Use --engine onnx for graphics cards, or --device cpu.',
     })
   }
-  if (!precisions.includes(precision)) {
-    throw new StanflowError('ENGINE_UNFIT', `openvino on this processor has no ${precision}`, {
-      hint: `It has ${precisions.join(', ')}. bf16 needs a processor with AVX512-BF16 or AMX.`,
+  if (precision === 'int8' && calibration === undefined) {
+    throw new StanflowError('ENGINE_UNFIT', 'openvino has int8 with a calibration only', {
+      hint: 'Make one with `stanflow models calibrate` and name it with --calibration, or use --engine onnx.',
     })
   }
 }

@@ -14,7 +14,8 @@ type Found =
 
 /** The precisions of a processor with these capabilities, the quickest first. */
 export function precisionsOf(words: readonly string[]): readonly Precision[] {
-  return words.includes('BF16') ? ['bf16', 'fp32'] : ['fp32']
+  const quick = (['int8', 'bf16'] as const).filter((name) => words.includes(name.toUpperCase()))
+  return [...quick, 'fp32']
 }
 
 /** A row for the processor. Never throws. */
