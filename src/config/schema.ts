@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { DEVICES, ENGINE_NAMES, PRECISIONS } from '../engine/engine.js'
+import { STRUCTURE_NAMES } from '../model/temporal/structures.js'
 import { choice, count, duration, type Kind, onOff, templates, text, wordsOrFile } from './kinds.js'
 import { isLabelFile } from './label-file.js'
 import { shard, since } from './which.js'
@@ -61,9 +62,9 @@ export const configSchema = z.object({
     unset: "branch.safetensors in the model's folder, if any",
     relocate: inFolder,
   }),
-  structure: key(choice('auto', 'mean', 'stan-self'), 'auto', {
+  structure: key(choice('auto', ...STRUCTURE_NAMES), 'auto', {
     group: 'Model',
-    about: 'how frames become one embedding; auto: stan-self where there are weights for it, else mean',
+    about: 'how frames become one embedding; auto: the one that there are weights for, else mean',
   }),
   engine: key(choice('auto', ...ENGINE_NAMES), 'auto', {
     group: 'Model',

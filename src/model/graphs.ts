@@ -118,7 +118,7 @@ function embed<X>(g: Algebra<X>, { config, structure }: Model, vision: VisionOut
 
 /** The layers in a frame's features: those read, and the last for its class token. None: only that token is kept. */
 function trunkLayers({ config, structure, weights }: Model): readonly number[] {
-  const read = structure.reads(config, weights)
+  const read = structure.reads(config, structure.depth(weights.names))
   const last = config.vision.layers - 1
   return read.length === 0 || read.includes(last) ? read : [...read, last]
 }

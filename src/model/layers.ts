@@ -22,35 +22,47 @@ export function linear<X>(g: Algebra<X>, at: string, x: X): X {
   return g.linear(x, g.weight(`${at}.weight`), g.weight(`${at}.bias`))
 }
 
-/**
- * Multi-head self-attention over axis 1, `[N, S, D]` → `[N, S, D]`; `mask` is added to the scores `[N, heads, S, S]`.
- */
-function attention<X>(
+/** Tokens as attention takes them, each `[N, S, D]`. */
+interface Projected<X> {
+  readonly q: X
+  readonly k: X
+  readonly v: X
+}
+
+/** What multi-head attention does between its linear layers: `[N, S, D]`; `mask` is added to the scores `[N, heads, S, S]`. */
+export function mixTokens<X>(
   g: Algebra<X>,
-  at: string,
-  x: X,
+  projected: Projected<X>,
   length: number,
   { width, heads }: LayerConfig,
   mask?: X,
 ): X {
   const size = width / heads
-  const split = (name: string, order: readonly number[]): X =>
-    g.transpose(g.reshape(linear(g, `${at}.${name}`, x), [-1, length, heads, size]), order)
-  const q = g.mul(split('q_proj', [0, 2, 1, 3]), scalar(g, size ** -0.5)) // [N, heads, S, size]
-  const k = split('k_proj', [0, 2, 3, 1]) //                                [N, heads, size, S]
-  const v = split('v_proj', [0, 2, 1, 3])
+  const split = (x: X, order: readonly number[]): X =>
+    g.transpose(g.reshape(x, [-1, length, heads, size]), order)
+  const q = g.mul(split(projected.q, [0, 2, 1, 3]), scalar(g, size ** -0.5)) // [N, heads, S, size]
+  const k = split(projected.k, [0, 2, 3, 1]) //                                [N, heads, size, S]
+  const v = split(projected.v, [0, 2, 1, 3])
   const scores = g.matmul(q, k)
   const weights = g.softmax(mask === undefined ? scores : g.add(scores, mask))
-  const mixed = g.reshape(g.transpose(g.matmul(weights, v), [0, 2, 1, 3]), [-1, length, width])
-  return linear(g, `${at}.out_proj`, mixed)
+  return g.reshape(g.transpose(g.matmul(weights, v), [0, 2, 1, 3]), [-1, length, width])
 }
 
-/** Two linear layers with CLIP's activation between: quickGELU is x · σ(1.702 x). */
-function mlp<X>(g: Algebra<X>, at: string, x: X, { activation }: LayerConfig): X {
-  const hidden = linear(g, `${at}.fc1`, x)
-  const active =
-    activation === 'gelu' ? g.gelu(hidden) : g.mul(hidden, g.sigmoid(g.mul(hidden, scalar(g, 1.702))))
-  return linear(g, `${at}.fc2`, active)
+/** Multi-head self-attention over axis 1, `[N, S, D]` → `[N, S, D]`. */
+function attention<X>(g: Algebra<X>, at: string, x: X, length: number, config: LayerConfig, mask?: X): X {
+  const project = (name: string): X => linear(g, `${at}.${name}`, x)
+  const projected = { q: project('q_proj'), k: project('k_proj'), v: project('v_proj') }
+  return linear(g, `${at}.out_proj`, mixTokens(g, projected, length, config, mask))
+}
+
+/** CLIP's activation: quickGELU is x · σ(1.702 x). */
+export function activate<X>(g: Algebra<X>, x: X, { activation }: LayerConfig): X {
+  return activation === 'gelu' ? g.gelu(x) : g.mul(x, g.sigmoid(g.mul(x, scalar(g, 1.702))))
+}
+
+/** Two linear layers with the activation between. */
+function mlp<X>(g: Algebra<X>, at: string, x: X, config: LayerConfig): X {
+  return linear(g, `${at}.fc2`, activate(g, linear(g, `${at}.fc1`, x), config))
 }
 
 /** What a pre-norm layer's attention adds: `layer_norm1`, then `self_attn`, `[N, S, D]` → `[N, S, D]`. */

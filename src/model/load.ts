@@ -9,7 +9,9 @@ import { CLIP_TOKENIZER_FILE } from './embedded.js'
 import { openSafetensors } from './formats/safetensors.js'
 import { randomWeights } from './random.js'
 import { clipShapes } from './shapes.js'
-import { chooseStructure } from './temporal/structures.js'
+import { STAND_INS, type StandIn } from './stand-ins.js'
+import { stanSelf } from './temporal/stan-self.js'
+import { chooseStructure, structureNamed } from './temporal/structures.js'
 import type { Temporal } from './temporal/temporal.js'
 import { createTokenizer, type TextTokenizer } from './tokenizer.js'
 
@@ -45,48 +47,28 @@ export interface OpenModel {
 
 const DEFAULT_SEED = 20230618
 
-/** Small stand-ins in the shape of a CLIP, for the embedded default and for benchmarks. Weights come from a seed. */
-const RANDOM_CONFIGS: Readonly<Record<string, { config: object; depth: number }>> = {
-  default: {
-    depth: 2,
-    config: {
-      projection_dim: 128,
-      vision_config: {
-        hidden_size: 128,
-        intermediate_size: 512,
-        num_hidden_layers: 4,
-        num_attention_heads: 4,
-      },
-      text_config: { hidden_size: 64, intermediate_size: 256, num_hidden_layers: 2, num_attention_heads: 4 },
-    },
-  },
-  'random:vit-b-32': { depth: 4, config: {} },
-  'random:vit-b-16': { depth: 4, config: { vision_config: { patch_size: 16 } } },
-}
-
-/** @throws StanflowError MODEL_NOT_FOUND, MODEL_CONFIG, MODEL_WEIGHTS */
+/** @throws StanflowError MODEL_NOT_FOUND, MODEL_CONFIG, MODEL_WEIGHTS, USAGE_INVALID */
 export function openModel(request: ModelRequest): OpenModel {
-  const stand = RANDOM_CONFIGS[request.model]
-  return stand === undefined ? openFolder(request) : openRandom(request, stand)
+  const { model, structure } = request
+  const standIn = STAND_INS[model]
+  if (standIn !== undefined) return openStandIn(model, structure, standIn)
+  if (model.startsWith('random:')) {
+    throw new StanflowError('MODEL_NOT_FOUND', `there is no ${model}`, {
+      hint: `There are ${Object.keys(STAND_INS).join(', ')}.`,
+    })
+  }
+  return openFolder(request)
 }
 
-function openRandom(
-  request: ModelRequest,
-  { config: json, depth }: { config: object; depth: number },
-): OpenModel {
-  const config = parseClipConfig(json, request.model)
-  const branch = new Set(Array.from({ length: depth }, (_, k) => `STAN_T_layers.${k}.temporal_fc.weight`))
-  const structure = chooseStructure(
-    request.structure,
-    request.structure === 'mean' ? new Set() : branch,
-    request.model,
-  )
-  const shapes = new Map([...clipShapes(config), ...structure.shapes(config, { names: branch })])
-  const weights = randomWeights(shapes, DEFAULT_SEED)
+/** A model of any size, structure and depth with random weights, always the same ones; `auto` is stan-self. */
+export function openStandIn(name: string, asked: string, { config: json, depth }: StandIn): OpenModel {
+  const config = parseClipConfig(json, name)
+  const structure = asked === 'auto' ? stanSelf : structureNamed(asked)
+  const shapes = new Map([...clipShapes(config), ...structure.shapes(config, depth)])
   return assemble({
-    name: request.model,
+    name,
     config,
-    weights,
+    weights: randomWeights(shapes, DEFAULT_SEED),
     structure,
     digests: [`seed:${DEFAULT_SEED}`],
     random: true,
@@ -130,7 +112,10 @@ interface Parts extends Pick<OpenModel, 'name' | 'config' | 'weights' | 'structu
 }
 
 function assemble({ name, config, weights, structure, digests, random, tokenizerFile }: Parts): OpenModel {
-  const shapes = new Map([...clipShapes(config), ...structure.shapes(config, weights)])
+  const shapes = new Map([
+    ...clipShapes(config),
+    ...structure.shapes(config, structure.depth(weights.names), weights.names),
+  ])
   let parameters = 0
   for (const [tensor, wanted] of shapes) {
     const found = weights.shape(tensor)

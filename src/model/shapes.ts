@@ -1,6 +1,7 @@
 import type { ClipConfig } from './config.js'
 
-type Shapes = Map<string, readonly number[]>
+/** Shapes of tensors by name. */
+export type Shapes = Map<string, readonly number[]>
 
 export function normShapes(into: Shapes, at: string, width: number): void {
   into.set(`${at}.weight`, [width]).set(`${at}.bias`, [width])

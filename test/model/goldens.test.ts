@@ -45,6 +45,9 @@ const CASES: readonly Case[] = [
   structureCase('mean'),
   structureCase('stan-self', 'stan-self'),
   structureCase('stan-self-wproj', 'stan-self-wproj'),
+  structureCase('stan-conv', 'stan-conv'),
+  structureCase('posterior', 'posterior'),
+  structureCase('intermediate', 'intermediate'),
 ]
 
 /** As the golden of that name; the first side is free. */
@@ -77,7 +80,8 @@ function visionGraph({ name, structure, weights, goldens: wanted }: Case): Model
 /**
  * The goldens are float32 and carry PyTorch's own rounding, which grows through the layers. The reference back end rounds
  * in PyTorch's order and gets no allowance. Another engine rounds in its own: its intermediates may be off by the golden's
- * distance from the same model in float64 on top of the tolerance. What the model gives out (embeddings) never may.
+ * distance from the same model in float64 on top of the tolerance. What the model gives out (embeddings) never may, but
+ * that posterior's frames, sixteen long, are held to it at unit length only, as they are given out.
  */
 async function compareWithGoldens(t: TestContext, item: Case, backEnd: BackEnd): Promise<void> {
   const graph = visionGraph(item)
@@ -93,10 +97,24 @@ async function compareWithGoldens(t: TestContext, item: Case, backEnd: BackEnd):
     t.diagnostic(
       `${name}: off by ${difference.toExponential(1)}, the golden itself by ${rounding.toExponential(1)}`,
     )
-    const strict = backEnd.roundsAsPyTorch || /_embeds?$/.test(name)
+    const embedding = /_embeds?$/.test(name)
+    const strict = backEnd.roundsAsPyTorch || (embedding && name !== 'posterior.frame_embeds')
     const allowed = strict ? TOLERANCE : TOLERANCE + rounding
     assert.ok(difference <= allowed, `${name} is off by ${difference}, allowed ${allowed}`)
+    if (embedding)
+      assert.ok(maxDifference(unit(values), unit(expected)) <= TOLERANCE, `${name} at unit length`)
   }
+}
+
+/** Each row of `[…, dim]` divided by its length. */
+function unit(rows: Float32Array): Float32Array {
+  const result = Float32Array.from(rows)
+  for (let from = 0; from < rows.length; from += config.dim) {
+    const row = result.subarray(from, from + config.dim)
+    const norm = Math.hypot(...row)
+    for (const [i, x] of row.entries()) row[i] = x / norm
+  }
+  return result
 }
 
 describe('the model, written once, equals PyTorch layer by layer', () => {

@@ -245,14 +245,14 @@ function eachIndex(shape: readonly number[], visit: (index: readonly number[], f
   }
 }
 
-/** Abramowitz and Stegun 7.1.5, the Maclaurin series, with enough terms for |x| < 6; beyond, erf is ±1 to 1e-16. */
+/** Abramowitz and Stegun 7.1.6, whose terms are all of one sign, so that nothing cancels; beyond 6, erf is ±1 to 1e-16. */
 function erf(x: number): number {
   if (Math.abs(x) > 6) return Math.sign(x)
   let term = x
   let sum = x
-  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum) && n < 200; n++) {
-    term *= -(x * x) / n
-    sum += term / (2 * n + 1)
+  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
+    term *= (2 * x * x) / (2 * n + 1)
+    sum += term
   }
-  return (2 / Math.sqrt(Math.PI)) * sum
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum
 }

@@ -1,4 +1,4 @@
-import type { Algebra, Weights } from '../algebra.js'
+import type { Algebra } from '../algebra.js'
 import type { VisionOutput } from '../clip.js'
 import type { ClipConfig } from '../config.js'
 
@@ -12,17 +12,25 @@ export interface VideoOutput<X> {
   readonly steps: Readonly<Record<string, X>>
 }
 
+/** Names of tensors, as a checkpoint has them. */
+export type Names = ReadonlySet<string>
+
 /** A way to make one video embedding of T frames' CLIP features: what the paper compares. */
 export interface Temporal {
   readonly name: string
   /** Longest clip in frames. */
   readonly maxFrames: number
   /** Whether a checkpoint's tensors are of this structure. */
-  detect(names: ReadonlySet<string>): boolean
-  /** The tensors it needs besides CLIP's, with their shapes. */
-  shapes(config: ClipConfig, weights: Pick<Weights, 'names'>): ReadonlyMap<string, readonly number[]>
+  detect(names: Names): boolean
+  /** How many layers of its own the tensors make. */
+  depth(names: Names): number
+  /**
+   * The tensors it needs besides CLIP's at this depth, with their shapes; those that a structure can do without only where
+   * `names` has them. @throws StanflowError MODEL_WEIGHTS where CLIP is not that deep
+   */
+  shapes(config: ClipConfig, depth: number, names?: Names): ReadonlyMap<string, readonly number[]>
   /** CLIP layers, from 0 and ascending, whose hidden states `forward` reads besides the last class token. */
-  reads(config: ClipConfig, weights: Pick<Weights, 'names'>): readonly number[]
+  reads(config: ClipConfig, depth: number): readonly number[]
   /**
    * What becomes of the hidden states `[B·T, 1+L, D]` on their way into CLIP layer n. A structure without it leaves CLIP's
    * forward pass as it is, so overlapping clips can share a frame's.
