@@ -7,7 +7,8 @@ import type { DecodingVideo } from './decode.js'
 import type { FramePool } from './frame-pool.js'
 
 export interface SampleClipsOptions {
-  readonly sampling: Sampling
+  /** The same for all videos, or each one's own. */
+  readonly sampling: Sampling | ((video: Video) => Sampling)
   readonly modelDigest: string
   readonly pool: FramePool
   /** A slot is taken for every clip; whoever is done with the clip gives it back. */
@@ -31,7 +32,8 @@ export function sampleClips(options: SampleClipsOptions): OperatorFunction<Decod
 }
 
 function cutClips({ video, plans, frames }: DecodingVideo, options: SampleClipsOptions): Observable<Clip> {
-  const { sampling, modelDigest, pool, budget, onComplete } = options
+  const { modelDigest, pool, budget, onComplete } = options
+  const sampling = typeof options.sampling === 'function' ? options.sampling(video) : options.sampling
   return new Observable((subscriber) => {
     const pending = plans[Symbol.iterator]()
     let plan: ClipPlan | undefined = pending.next().value

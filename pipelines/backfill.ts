@@ -1,13 +1,10 @@
 import { lastValueFrom, tap } from 'rxjs'
 import {
   Budget,
-  batch,
   classify,
   decode,
-  encodeVideo,
   FramePool,
   type LabelSet,
-  label,
   type OpenVideo,
   pull,
   sampleClips,
@@ -16,15 +13,16 @@ import {
 import { type FileStore, openFileStore, peekFileStore } from '../src/connect/files/store.js'
 import type { S3Settings } from '../src/connect/s3/client.js'
 import type { DeadLetter, Recipe, ResultFormat } from '../src/connect/store.js'
-import type { Clip, Sampling, Video } from '../src/domain.js'
-import type { Device, EngineName, LoadedModel, ModelInfo, Precision } from '../src/engine/engine.js'
-import { loadModel } from '../src/engine/select.js'
+import type { Sampling, Video } from '../src/domain.js'
+import type { LoadedModel, ModelInfo } from '../src/engine/engine.js'
 import type { StanflowError } from '../src/errors.js'
 import { openReader } from '../src/media/open-reader.js'
 import type { ReaderName, VideoReader } from '../src/media/reader.js'
 import { VERSION } from '../src/version.js'
+import { embedClips } from './embed-clips.js'
 import { type EmbeddedLabels, embedLabels } from './label-set.js'
 import { Ledger } from './ledger.js'
+import { type ModelOptions, modelName, openModel, RANDOM_WEIGHTS } from './open-model.js'
 import { openVideo } from './open-video.js'
 import { Places } from './places.js'
 import { isSelected, type Selection } from './selection.js'
@@ -35,40 +33,18 @@ const PROGRESS_MS = 200
 /** A batch that is not full after this long goes to the model all the same: then decoding is what takes the time. */
 const BATCH_DEADLINE_MS = 500
 
-const RANDOM_WEIGHTS =
-  'The default model has random weights: its labels mean nothing. Give a real CLIP with --model FOLDER (see docs/models.md).'
-
 /** What one backfill does; every field is decided (the command line's configuration fills in defaults). */
-export interface BackfillOptions {
+export interface BackfillOptions extends ModelOptions {
   /** Files, folders, globs, `.txt` and `.jsonl` lists, `s3://` URIs. */
   readonly inputs: readonly string[]
   readonly to: string
   /** Sources are named relative to this folder; without it, by their absolute paths. */
   readonly root?: string
-  /** A folder in the Hugging Face CLIP layout, or `default` for the embedded model. */
-  readonly model: string
-  /** A safetensors file with the temporal branch; default: `branch.safetensors` in the model's folder, if any. */
-  readonly branch?: string
-  /** `auto`, or a structure by name: what makes one embedding of a clip's frames. */
-  readonly structure: string
-  /** What computes, and where; `auto`: the quickest way that works here. */
-  readonly engine: 'auto' | EngineName
-  readonly device: 'auto' | Device
-  /** Which graphics card, counted from 0. */
-  readonly deviceId?: number
-  readonly precision: Precision
-  /** Activation ranges for int8; without it they are taken as they come. */
-  readonly calibration?: string
-  readonly sampling: Sampling
   /** Label texts; empty: embeddings only. */
   readonly labels: readonly string[]
   /** Templates with `{}` for the label; their embeddings are averaged. */
   readonly prompts: readonly string[]
   readonly top: number
-  /** Clips in one run of the model. */
-  readonly batch: number
-  /** Videos decoded at once. */
-  readonly concurrency: number
   readonly reader: 'auto' | ReaderName
   readonly format: ResultFormat
   /** Seconds of work that a crash may cost at most. */
@@ -214,7 +190,6 @@ async function run({ options, hooks, tally, model, reader, sink, places, labels 
   }
   const onFailure = (video: Video, error: StanflowError): void => leave(() => ledger.failed(video, error))
   const onComplete = (video: Video): void => leave(() => ledger.complete(video))
-  const encoder = { modelDigest: digest, encode: (batch: readonly Clip[]) => model.encodeVideo(batch) }
 
   const results = pull(until(signal, pending(options, places, sink, tally, ledger)), videos).pipe(
     tap((video) => {
@@ -224,9 +199,7 @@ async function run({ options, hooks, tally, model, reader, sink, places, labels 
     decode({ open, budget: clips, onFailure }),
     sampleClips({ sampling, modelDigest: digest, pool, budget: clips, onComplete, onFailure }),
     tap(({ video }) => ledger.cut(video)),
-    batch({ size, deadline: BATCH_DEADLINE_MS }),
-    encodeVideo(encoder, pool),
-    label(labels),
+    embedClips({ model, labels, pool, size, deadline: BATCH_DEADLINE_MS }),
     store(sink, clips),
     tap((batch) => {
       for (const { video } of batch) ledger.stored(video)
@@ -309,22 +282,6 @@ async function dryRun(
   }
   tally.listed()
 }
-
-function openModel(options: BackfillOptions): Promise<{ model: LoadedModel; why: string }> {
-  const { model, branch, structure, engine, device, deviceId, precision, calibration, sampling } = options
-  const overlap = sampling.kind === 'window' && sampling.stride < sampling.length
-  return loadModel({
-    ...{ model, structure, engine, device, precision },
-    frames: sampling.frames,
-    // The last clip of every video under way, and a batch of others in between.
-    ...(overlap && { sharedFrames: (options.batch + options.concurrency) * sampling.frames }),
-    ...(branch !== undefined && { branch }),
-    ...(deviceId !== undefined && { deviceId }),
-    ...(calibration !== undefined && { calibration }),
-  })
-}
-
-const modelName = ({ name, structure }: ModelInfo): string => `${name} + ${structure}`
 
 function recipeOf(info: ModelInfo, sampling: Sampling, labels: EmbeddedLabels | undefined): Recipe {
   const { digest: modelDigest, dim, name, structure, precision, parameters, size, random } = info

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { originName } from '../config/resolve.js'
-import { CONFIG_KEYS, showValue } from '../config/schema.js'
+import { CONFIG_KEYS, HIDDEN, showValue } from '../config/schema.js'
 import { printable, table } from './format.js'
 import { addSettings, readSettings, SETTINGS_HELP } from './settings.js'
 
@@ -13,7 +13,8 @@ Examples:
 
 export function addConfigCommand(program: Command): void {
   const config = program.command('config').description('show the configuration')
-  addSettings(config.command('print', { isDefault: true }))
+  const all = CONFIG_KEYS.map(({ key }) => key)
+  addSettings(config.command('print', { isDefault: true }), all)
     .description('print every setting, its value and where the value came from')
     .addHelpText('after', SETTINGS_HELP)
     .addHelpText('after', EXAMPLES)
@@ -23,9 +24,10 @@ export function addConfigCommand(program: Command): void {
 async function print(command: Command): Promise<void> {
   const { config, origins } = await readSettings(command)
   if (config.json) {
-    const entries = CONFIG_KEYS.map(({ key, name }) => {
+    const entries = CONFIG_KEYS.map(({ key, name, secret }) => {
       const { kind: origin, ...where } = origins[key]
-      return [name, { value: config[key] ?? null, origin, ...where }]
+      const value = config[key] === undefined ? null : secret === true ? HIDDEN : config[key]
+      return [name, { value, origin, ...where }]
     })
     process.stdout.write(`${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`)
     return

@@ -2,10 +2,10 @@ import { type Command, Option } from 'commander'
 import { type Resolved, resolveConfig } from '../config/resolve.js'
 import { CONFIG_KEYS, type ConfigKey, DEFAULTS, type KeyInfo, showValue } from '../config/schema.js'
 
-/** Gives a command the flags of these configuration keys (all of them by default), and `--config`. */
+/** Gives a command the flags of these configuration keys (by default all that a backfill has), and `--config`. */
 export function addSettings(command: Command, keys?: readonly ConfigKey[]): Command {
   for (const key of CONFIG_KEYS) {
-    if (keys !== undefined && !keys.includes(key.key)) continue
+    if (keys === undefined ? key.group === 'Kafka' : !keys.includes(key.key)) continue
     for (const option of optionsOf(key)) command.addOption(option)
   }
   return command

@@ -1,6 +1,6 @@
 import { StanflowError } from '../errors.js'
 import { type ConfigFile, readConfigFile } from './file.js'
-import { CONFIG_KEYS, type Config, type ConfigKey, configSchema, type KeyInfo } from './schema.js'
+import { CONFIG_KEYS, type Config, type ConfigKey, configSchema, HIDDEN, type KeyInfo } from './schema.js'
 import { mostSimilar } from './similar.js'
 
 /** Who decided a value. */
@@ -91,14 +91,14 @@ function relocate(
   return { ...config, ...(Object.fromEntries(moved) as Partial<Config>) }
 }
 
-function invalid({ name, expects, choices }: KeyInfo, { value, origin }: Given): StanflowError {
+function invalid({ name, expects, choices, secret }: KeyInfo, { value, origin }: Given): StanflowError {
   const where = originName(origin)
   const subject = origin.kind === 'file' ? `${where}: ${name}` : where
   const meant = typeof value === 'string' ? mostSimilar(value, choices ?? []) : undefined
   const hint = meant === undefined ? undefined : `Did you mean "${meant}"?`
   return new StanflowError(
     origin.kind === 'flag' ? 'USAGE_INVALID' : 'CONFIG_INVALID',
-    `${subject} must be ${expects}, not ${shown(value)}.`,
+    `${subject} must be ${expects}, not ${secret === true ? HIDDEN : shown(value)}.`,
     hint === undefined ? {} : { hint },
   )
 }

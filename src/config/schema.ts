@@ -7,7 +7,7 @@ import { choice, count, duration, type Kind, onOff, templates, text, wordsOrFile
 import { isLabelFile } from './label-file.js'
 import { shard, since } from './which.js'
 
-export type Group = 'Model' | 'Videos' | 'Clips' | 'Labels' | 'Results' | 'S3' | 'Run'
+export type Group = 'Model' | 'Videos' | 'Clips' | 'Labels' | 'Results' | 'S3' | 'Run' | 'Kafka'
 
 interface About {
   readonly group: Group
@@ -16,9 +16,14 @@ interface About {
   readonly unset?: string
   /** Reads a path in a configuration file as relative to that file's folder. */
   readonly relocate?: (value: string, folder: string) => string
+  /** Never shown. */
+  readonly secret?: true
 }
 
 type Info = About & Omit<Kind<z.ZodType>, 'schema' | 'show'> & { readonly show: (value: unknown) => string }
+
+/** Stands for a secret wherever values are shown. */
+export const HIDDEN = '••••••'
 
 const registry = z.registry<Info>()
 
@@ -35,7 +40,7 @@ function optional<S extends z.ZodType>(kind: Kind<S>, about: About) {
 }
 
 function info<S extends z.ZodType>({ schema, show, ...kind }: Kind<S>, about: About): Info {
-  return { ...kind, ...about, show: (value) => show(schema.parse(value)) }
+  return { ...kind, ...about, show: (value) => (about.secret ? HIDDEN : show(schema.parse(value))) }
 }
 
 /** Models that are no folder: `default`, and `random:<ViT name>` for benchmarks. */
@@ -168,6 +173,94 @@ export const configSchema = z.object({
     about: 'bucket in the path, not in the host name; auto: with an endpoint that is not AWS',
   }),
   s3Timeout: key(duration(3600), 30, { group: 'S3', about: 'silence after which a call is tried again' }),
+
+  brokers: key(text('list', 'host:port, host:port'), '127.0.0.1:9092', {
+    group: 'Kafka',
+    about: 'brokers to begin with',
+  }),
+  prefix: key(text('text', 'what topics begin with'), 'stanflow.', {
+    group: 'Kafka',
+    about: 'topics are named PREFIXvideos, PREFIXembeddings and so on',
+  }),
+  group: optional(text('name', "a consumer group's name"), {
+    group: 'Kafka',
+    about: 'consumer group: members of one share the work',
+    unset: 'PREFIX and the command, such as stanflow.consume',
+  }),
+  registry: optional(text('url', 'the URL of a schema registry'), {
+    group: 'Kafka',
+    about: 'schema registry: values are Avro then',
+    unset: 'values are JSON',
+  }),
+  compression: key(choice('zstd', 'lz4', 'gzip', 'none'), 'zstd', {
+    group: 'Kafka',
+    about: 'of what is produced',
+  }),
+  tls: key(onOff(), false, { group: 'Kafka', about: 'speak TLS with the brokers' }),
+  tlsCa: optional(text('file', 'a .pem file'), {
+    group: 'Kafka',
+    about: "certificates that vouch for the brokers'",
+    unset: 'those Node trusts',
+    relocate: inFolder,
+  }),
+  tlsCert: optional(text('file', 'a .pem file'), {
+    group: 'Kafka',
+    about: 'own certificate, where brokers ask for one',
+    unset: 'none',
+    relocate: inFolder,
+  }),
+  tlsKey: optional(text('file', 'a .pem file'), {
+    group: 'Kafka',
+    about: "the own certificate's key",
+    unset: 'none',
+    relocate: inFolder,
+  }),
+  sasl: key(choice('none', 'plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'), 'none', {
+    group: 'Kafka',
+    about: 'how to say who one is',
+  }),
+  saslUsername: optional(text('name', 'a user name'), { group: 'Kafka', about: 'user of --sasl' }),
+  saslPassword: optional(text('text', 'a password'), {
+    group: 'Kafka',
+    about: 'better given as STANFLOW_SASL_PASSWORD: a flag is seen by all users of the machine',
+    secret: true,
+  }),
+  saslTokenFile: optional(text('file', 'a file'), {
+    group: 'Kafka',
+    about: 'holds the token of --sasl oauthbearer; read again for each connection',
+    unset: 'none',
+    relocate: inFolder,
+  }),
+  kafkaClient: key(choice('kafkajs', 'confluent'), 'kafkajs', {
+    group: 'Kafka',
+    about: 'client library; confluent: librdkafka, where it is installed',
+  }),
+  partitions: key(count(1, 10_000), 12, {
+    group: 'Kafka',
+    about: 'of each topic made: the most consumers that can share the work',
+  }),
+  replicas: optional(count(1, 100), {
+    group: 'Kafka',
+    about: 'copies of each topic made',
+    unset: "the broker's default",
+  }),
+  sessionTimeout: key(duration(1800), 30, {
+    group: 'Kafka',
+    about: 'a consumer not heard of for so long is taken for dead',
+  }),
+  attempts: key(count(1, 1000), 3, {
+    group: 'Kafka',
+    about: 'deaths of the process at one message before it goes to the dead letters',
+  }),
+  batchDeadline: key(duration(60), 0.1, {
+    group: 'Kafka',
+    about: 'a batch that is not full goes to the model after so long',
+  }),
+  listen: optional(text('host:port', 'host:port'), {
+    group: 'Kafka',
+    about: 'serve /metrics, /healthz and /readyz there',
+    unset: 'not served',
+  }),
 
   batch: key(count(1, 256), 8, { group: 'Run', about: 'clips in one run of the model' }),
   concurrency: key(count(1, 64), Math.min(availableParallelism(), 8), {

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stringify } from 'yaml'
 import { originName, resolveConfig } from '../../src/config/resolve.js'
-import { CONFIG_KEYS, type Config, type ConfigKey, DEFAULTS } from '../../src/config/schema.js'
+import {
+  CONFIG_KEYS,
+  type Config,
+  type ConfigKey,
+  DEFAULTS,
+  HIDDEN,
+  showValue,
+} from '../../src/config/schema.js'
 import { folderWith } from './folder.js'
 
 /** For every key: how a person writes it as text, how in YAML, and what it then is: not the default, where there is another value. */
@@ -33,6 +40,26 @@ const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[Co
   format: { text: 'npy', yaml: 'npy', value: 'npy' },
   root: { text: '/videos', yaml: '/videos', value: '/videos' },
   report: { text: '/r.html', yaml: '/r.html', value: '/r.html' },
+  brokers: { text: 'k1:9092,k2:9092', yaml: 'k1:9092,k2:9092', value: 'k1:9092,k2:9092' },
+  prefix: { text: 'x.', yaml: 'x.', value: 'x.' },
+  group: { text: 'g', yaml: 'g', value: 'g' },
+  registry: { text: 'http://r:8081', yaml: 'http://r:8081', value: 'http://r:8081' },
+  compression: { text: 'lz4', yaml: 'lz4', value: 'lz4' },
+  tls: { text: 'on', yaml: true, value: true },
+  tlsCa: { text: '/ca.pem', yaml: '/ca.pem', value: '/ca.pem' },
+  tlsCert: { text: '/c.pem', yaml: '/c.pem', value: '/c.pem' },
+  tlsKey: { text: '/k.pem', yaml: '/k.pem', value: '/k.pem' },
+  sasl: { text: 'plain', yaml: 'plain', value: 'plain' },
+  saslUsername: { text: 'alice', yaml: 'alice', value: 'alice' },
+  saslPassword: { text: 'alices-secret', yaml: 'alices-secret', value: 'alices-secret' },
+  saslTokenFile: { text: '/token', yaml: '/token', value: '/token' },
+  kafkaClient: { text: 'confluent', yaml: 'confluent', value: 'confluent' },
+  partitions: { text: '3', yaml: 3, value: 3 },
+  replicas: { text: '2', yaml: 2, value: 2 },
+  sessionTimeout: { text: '6s', yaml: 6, value: 6 },
+  attempts: { text: '5', yaml: 5, value: 5 },
+  batchDeadline: { text: '20ms', yaml: 0.02, value: 0.02 },
+  listen: { text: '0.0.0.0:9464', yaml: '0.0.0.0:9464', value: '0.0.0.0:9464' },
   batch: { text: '16', yaml: '16', value: 16 },
   concurrency: { text: '9', yaml: 9, value: 9 },
   reader: { text: 'node-av', yaml: 'node-av', value: 'node-av' },
@@ -69,6 +96,12 @@ test('every key means the same as a flag, as an environment variable and in the 
 test('names follow from the key: flag, environment and file', () => {
   const dryRun = CONFIG_KEYS.find(({ key }) => key === 'dryRun')
   assert.deepEqual([dryRun?.name, dryRun?.flag, dryRun?.env], ['dry-run', '--dry-run', 'STANFLOW_DRY_RUN'])
+})
+
+test('a secret is shown nowhere', () => {
+  const shown = CONFIG_KEYS.map((key) => showValue(key, { saslPassword: 'alices-secret' }))
+  assert.ok(shown.includes(HIDDEN))
+  assert.ok(!shown.join().includes('alices-secret'))
 })
 
 test('defaults are safe to run with, and every key explains itself', () => {

@@ -1,0 +1,37 @@
+import { type OperatorFunction, pipe } from 'rxjs'
+import { batch, type Encoded, encodeVideo, type FramePool, type LabelSet, label } from '../operators/index.js'
+import type { Clip, LabelledEmbedding } from '../src/domain.js'
+import type { LoadedModel } from '../src/engine/engine.js'
+
+export interface Embedding {
+  readonly model: LoadedModel
+  readonly labels: LabelSet | undefined
+  readonly pool: FramePool
+  /** Clips in one run of the model. */
+  readonly size: number
+  /** Milliseconds after which a batch that is not full goes all the same. */
+  readonly deadline: number
+  readonly onBatch?: (clips: number, milliseconds: number) => void
+}
+
+/** Clips, wherever they come from → batches of labelled embeddings, in order. */
+export function embedClips({
+  model,
+  labels,
+  pool,
+  size,
+  deadline,
+  onBatch,
+}: Embedding): OperatorFunction<Clip, readonly Encoded<LabelledEmbedding>[]> {
+  const encode = async (clips: readonly Clip[]): Promise<Float32Array[]> => {
+    const begun = performance.now()
+    const vectors = await model.encodeVideo(clips)
+    onBatch?.(clips.length, performance.now() - begun)
+    return vectors
+  }
+  return pipe(
+    batch({ size, deadline }),
+    encodeVideo({ modelDigest: model.info.digest, encode }, pool),
+    label(labels),
+  )
+}
