@@ -4,7 +4,7 @@
 //
 //   npm run build:tfjs                     for the processor
 //   npm run build:tfjs -- --gpu            for NVIDIA cards, with the CUDA 12 and cuDNN 9 of this machine
-//   npm run build:tfjs -- --gpu --cuda     the same, with CUDA and cuDNN in npm's folder: only the driver is needed
+//   npm run build:tfjs -- --gpu --cuda     the same, with CUDA and cuDNN fetched too (4.2 GB): only the driver is needed
 import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { createRequire } from 'node:module'
@@ -18,13 +18,9 @@ import { parseArgs } from 'node:util'
  */
 const TENSORFLOW = '2.20.0'
 const WHEEL_OF = [
-  '--only-binary=:all:',
-  '--no-deps',
-  '--python-version=3.11',
-  '--implementation=cp',
-  '--abi=cp311',
+  ...['--only-binary=:all:', '--no-deps', '--python-version=3.11', '--implementation=cp', '--abi=cp311'],
+  ...['--platform=manylinux_2_27_x86_64', '--platform=manylinux_2_17_x86_64'],
 ]
-const PLATFORMS = ['--platform=manylinux_2_27_x86_64', '--platform=manylinux_2_17_x86_64']
 const MEMBERS = [
   'tensorflow/libtensorflow_cc.so.2',
   'tensorflow/libtensorflow_framework.so.2',
@@ -97,34 +93,14 @@ with zipfile.ZipFile(wheel) as archive:
     archive.extractall(into, [name for name in archive.namelist() if name.startswith(tuple(members))])
 `
 
-/** Puts TensorFlow's C library and its headers in the cache, once. */
-function library() {
-  const folder = join(root, '.cache/tfjs', `${wheel}-${TENSORFLOW}`)
+/** A folder of the cache, filled once; half-filled it is not seen. */
+function cached(folderName, fill) {
+  const folder = join(root, '.cache/tfjs', folderName)
   if (fs.existsSync(folder)) return folder
   const unfinished = `${folder}.${process.pid}`
-  const interpreter = python()
   fs.mkdirSync(unfinished, { recursive: true })
   try {
-    console.log(`fetching ${wheel} ${TENSORFLOW} ...`)
-    const target = ['-d', unfinished, `${wheel}==${TENSORFLOW}`]
-    run(
-      interpreter,
-      ['-m', 'pip', 'download', '-q', ...WHEEL_OF, ...PLATFORMS, ...target],
-      'pip could not fetch it',
-    )
-    const [file] = fs.readdirSync(unfinished).map((entry) => join(unfinished, entry))
-    run(
-      interpreter,
-      ['-c', UNPACK, file, unfinished, ...MEMBERS, `${wheel.replace('-', '_')}-`],
-      'unpacking failed',
-    )
-    fs.rmSync(file)
-    for (const part of ['cc', 'framework']) {
-      const path = join(unfinished, `tensorflow/libtensorflow_${part}.so.2`)
-      fs.chmodSync(path, 0o755)
-      // A quarter of it is names for a debugger. Not every machine with a compiler has strip.
-      works('strip', path)
-    }
+    fill(unfinished)
     fs.renameSync(unfinished, folder)
   } finally {
     fs.rmSync(unfinished, { recursive: true, force: true })
@@ -132,26 +108,44 @@ function library() {
   return folder
 }
 
-/** Fetches the CUDA libraries that TensorFlow's wheel asks for; they lie where its library looks for them. */
+/** TensorFlow's C library and its headers. */
+function library() {
+  return cached(`${wheel}-${TENSORFLOW}`, (into) => {
+    const interpreter = python()
+    console.log(`fetching ${wheel} ${TENSORFLOW} ...`)
+    const target = [...WHEEL_OF, '-d', into, `${wheel}==${TENSORFLOW}`]
+    run(interpreter, ['-m', 'pip', 'download', '-q', ...target], 'pip could not fetch it')
+    const [entry] = fs.readdirSync(into)
+    if (entry === undefined)
+      fail('pip fetched no wheel.', `Does ${interpreter} -m pip download ${wheel} work?`)
+    const file = join(into, entry)
+    run(
+      interpreter,
+      ['-c', UNPACK, file, into, ...MEMBERS, `${wheel.replace('-', '_')}-`],
+      'Unpacking failed',
+    )
+    fs.rmSync(file)
+    for (const part of ['cc', 'framework']) {
+      const path = join(into, `tensorflow/libtensorflow_${part}.so.2`)
+      fs.chmodSync(path, 0o755)
+      // A quarter of it is names for a debugger. Not every machine with a compiler has strip.
+      works('strip', path)
+    }
+  })
+}
+
+/** The CUDA libraries that TensorFlow's wheel asks for; they lie where its library looks for them. */
 function cudaLibraries(from) {
-  const folder = join(root, '.cache/tfjs', `cuda-for-${TENSORFLOW}`)
-  if (!fs.existsSync(folder)) {
+  const folder = cached(`cuda-for-${TENSORFLOW}`, (into) => {
     const about = fs.readdirSync(from).find((entry) => entry.endsWith('.dist-info'))
     const metadata = fs.readFileSync(join(from, about, 'METADATA'), 'utf8')
     const wanted = [...metadata.matchAll(/^Requires-Dist: (nvidia-[^;]*); extra == "and-cuda"$/gm)]
-    if (wanted.length === 0) throw new Error(`${wheel} ${TENSORFLOW} names no CUDA libraries`)
+    if (wanted.length === 0) fail(`${wheel} ${TENSORFLOW} names no CUDA libraries.`, 'Leave --cuda away.')
     console.log(`fetching CUDA in ${wanted.length} packages ...`)
-    const target = [
-      `--target=${folder}.${process.pid}`,
-      ...wanted.map(([, requirement]) => requirement.trim()),
-    ]
-    run(
-      python(),
-      ['-m', 'pip', 'install', '-q', ...WHEEL_OF, ...PLATFORMS, ...target],
-      'pip could not fetch CUDA',
-    )
-    fs.renameSync(`${folder}.${process.pid}`, folder)
-  }
+    const target = [`--target=${into}`, ...wanted.map(([, requirement]) => requirement.trim())]
+    const install = ['-m', 'pip', 'install', '-q', '--only-binary=:all:', '--no-deps', ...target]
+    run(python(), install, 'pip could not fetch CUDA')
+  })
   return join(folder, 'nvidia')
 }
 
