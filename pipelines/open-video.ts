@@ -3,7 +3,7 @@ import { type FramePool, planClips } from '../operators/index.js'
 import type { ClipPlan, Sampling, Video } from '../src/domain.js'
 import type { DecodedFrame, VideoReader } from '../src/media/reader.js'
 import type { Places, Reachable } from './places.js'
-import { drop, flatMap, timelineOf, until } from './streams.js'
+import { drop, framesOf, timelineOf, until } from './streams.js'
 
 export interface Opening {
   readonly places: Places
@@ -30,10 +30,9 @@ export async function openVideo(video: Video, stored: number, opening: Opening):
     const media = await reader.probe(reached.path, signal)
     const timeline = timelineOf(media)
     const plan = (): Generator<ClipPlan> => drop(planClips(timeline, sampling), stored)
-    const indices = [...new Set(flatMap(plan(), ({ frameIndices }) => frameIndices))].sort((a, b) => a - b)
     const frames = reader.frames({
       video: media,
-      indices,
+      indices: framesOf(plan(), media.timestamps.length),
       geometry: { kind: 'crop', size: side },
       allocate: (bytes) => pool.allocate(bytes),
     })

@@ -1,4 +1,6 @@
 import type { Timeline } from '../operators/index.js'
+import type { ClipPlan } from '../src/domain.js'
+import { marked } from '../src/media/indices.js'
 import type { VideoInfo } from '../src/media/reader.js'
 
 /** The items of `source` until `signal` aborts; the source is then let go. */
@@ -19,8 +21,11 @@ export function* drop<T>(items: Iterable<T>, count: number): Generator<T> {
   for (const item of items) if (seen++ >= count) yield item
 }
 
-export function* flatMap<T, R>(items: Iterable<T>, f: (item: T) => Iterable<R>): Generator<R> {
-  for (const item of items) yield* f(item)
+/** Every frame that the plans name, ascending, each once, out of so many that the video has. */
+export function framesOf(plans: Iterable<ClipPlan>, available: number): Uint32Array {
+  const wanted = new Uint8Array(available)
+  for (const { frameIndices } of plans) for (const index of frameIndices) wanted[index] = 1
+  return marked(wanted)
 }
 
 /** When a video's frames are shown, in seconds from the first. */

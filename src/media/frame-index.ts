@@ -1,3 +1,4 @@
+import { firstAtOrAfter } from './indices.js'
 import type { VideoInfo } from './reader.js'
 
 /** Finds a frame by the timestamp a decoder gives it. */
@@ -17,13 +18,7 @@ export class FrameIndex {
   /** Index of the frame at `timestamp`; undefined where there is none. */
   at(timestamp: number): number | undefined {
     const times = this.#timestamps
-    let low = 0
-    let high = times.length - 1
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((times[middle] as number) < timestamp) low = middle + 1
-      else high = middle
-    }
+    const low = firstAtOrAfter(times, timestamp)
     const before = Math.max(0, low - 1)
     const near =
       Math.abs((times[before] as number) - timestamp) < Math.abs((times[low] as number) - timestamp)

@@ -1,10 +1,11 @@
+import { firstAtOrAfter, marked } from './indices.js'
 import type { VideoInfo } from './reader.js'
 
 /** Video packets in file order, column by column. NaN: the container does not say. */
 export interface Packets {
-  readonly pts: ArrayLike<number>
+  readonly pts: Float64Array
   /** 1 for packets a decoder can start from. */
-  readonly key: ArrayLike<number>
+  readonly key: Uint8Array
 }
 
 export interface FrameTimes {
@@ -31,7 +32,7 @@ const SHARED = 0.1
 export function frameTimes(packets: Packets, { startsHidden, averageRate, timeBase }: Stream): FrameTimes {
   const rate = averageRate.num > 0 && averageRate.den > 0 ? averageRate.num / averageRate.den : USUAL_RATE
   const period = timeBase.den / (timeBase.num * rate)
-  const start = startsHidden ? 0 : Math.max(0, Array.prototype.indexOf.call(packets.key, 1))
+  const start = startsHidden ? 0 : Math.max(0, packets.key.indexOf(1))
   // Frames shown before the first keyframe can't be decoded.
   const earliest = startsHidden ? Number.NEGATIVE_INFINITY : (packets.pts[start] ?? Number.NaN)
   return byTimestamps(packets, start, earliest, period) ?? byCounting(packets, start, period)
@@ -44,25 +45,22 @@ function byTimestamps(
   earliest: number,
   period: number,
 ): FrameTimes | undefined {
-  const count = pts.length - start
   if (Number.isNaN(earliest)) return undefined
-  const timed: number[] = []
-  let missing = 0
+  const shown = pts.subarray(start)
+  const timed = shown.filter((at) => at >= earliest).sort()
+  // Where each second packet has none, they are the second fields of interlaced frames.
+  const missing = shown.reduce((count, at) => (Number.isNaN(at) ? count + 1 : count), 0)
+  if (missing > shown.length / 2) return undefined
+  const timestamps = timed.filter((at, i) => i === 0 || at !== timed[i - 1])
+  if (timed.length - timestamps.length > timed.length * SHARED) return undefined
+  const isKey = new Uint8Array(timestamps.length)
   for (let i = start; i < pts.length; i++) {
     const at = pts[i] ?? Number.NaN
-    if (Number.isNaN(at)) missing++
-    else if (at >= earliest) timed.push(i)
+    if (key[i] === 1 && at >= earliest) isKey[firstAtOrAfter(timestamps, at)] = 1
   }
-  // Where each second packet has none, they are the second fields of interlaced frames.
-  if (missing > count / 2) return undefined
-  const time = (packet: number): number => pts[packet] ?? 0
-  timed.sort((a, b) => time(a) - time(b))
-  const order = timed.filter((packet, i) => i === 0 || time(packet) !== time(timed[i - 1] ?? packet))
-  if (timed.length - order.length > timed.length * SHARED) return undefined
-  const timestamps = Float64Array.from(order, time)
   return {
     timestamps,
-    keyframes: Uint32Array.from(order.flatMap((packet, index) => (key[packet] === 1 ? [index] : []))),
+    keyframes: marked(isKey),
     timing: 'timestamps',
     // Containers and libav versions differ on how long the last frame is shown; the usual gap is the same everywhere.
     tail: medianGap(timestamps) ?? period,
@@ -70,12 +68,9 @@ function byTimestamps(
 }
 
 function byCounting({ pts, key }: Packets, start: number, period: number): FrameTimes {
-  const count = pts.length - start
   return {
-    timestamps: Float64Array.from({ length: count }, (_, i) => Math.round(i * period)),
-    keyframes: Uint32Array.from(
-      Array.from({ length: count }, (_, i) => i).filter((i) => key[start + i] === 1),
-    ),
+    timestamps: new Float64Array(pts.length - start).map((_, i) => Math.round(i * period)),
+    keyframes: marked(key.subarray(start)),
     timing: 'counted',
     tail: period,
   }

@@ -45,7 +45,7 @@ export type Geometry =
 export interface FrameRequest {
   readonly video: VideoInfo
   /** Indices into `video.timestamps`, ascending, each once. */
-  readonly indices: readonly number[]
+  readonly indices: Uint32Array | readonly number[]
   readonly geometry: Geometry
   readonly signal?: AbortSignal
   /** Where pixels go: a pool's buffer of this many bytes. Default: a new array. */

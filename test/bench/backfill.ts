@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { from, lastValueFrom, mergeMap } from 'rxjs'
 import { planClips } from '../../operators/index.js'
 import { type BackfillOptions, backfill } from '../../pipelines/backfill.js'
-import { timelineOf } from '../../pipelines/streams.js'
+import { framesOf, timelineOf } from '../../pipelines/streams.js'
 import type { Sampling } from '../../src/domain.js'
 import { loadOn } from '../../src/engine/host.js'
 import { renderVideo } from '../../src/media/encode.js'
@@ -126,12 +126,9 @@ async function decodeOnly(folder: string, sampling: Sampling): Promise<number> {
   let next = 0
   const one = async (n: number): Promise<void> => {
     const video = await reader.probe(join(folder, `${String(n).padStart(3, '0')}.mp4`))
-    const indices = [
-      ...new Set([...planClips(timelineOf(video), sampling)].flatMap(({ frameIndices }) => frameIndices)),
-    ]
     const frames = reader.frames({
       video,
-      indices: indices.sort((a, b) => a - b),
+      indices: framesOf(planClips(timelineOf(video), sampling), video.timestamps.length),
       geometry: { kind: 'crop', size },
       allocate: () => pixels[next++ % pixels.length] as Uint8Array,
     })

@@ -115,7 +115,7 @@ test('windows that overlap are told by a pattern, and come out whole', async () 
     Array.from({ length: 12 }, (_, i) => 60 * w + Math.round((i * 119) / 11)),
   )
   const indices = [...new Set(windows.flat())].sort((a, b) => a - b)
-  const stamps = indices.map((index) => video.timestamps[index] ?? 0)
+  const stamps = Float64Array.from(indices, (index) => video.timestamps[index] ?? 0)
   const gap = (video.timestamps[1] ?? 0) - (video.timestamps[0] ?? 0)
   assert.match(pattern(stamps, gap) ?? '', /mod\(pts/)
   const frames = await decodeAll(ffmpeg, { video, indices })

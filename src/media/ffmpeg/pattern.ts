@@ -18,10 +18,10 @@ interface Rounds {
  * An expression of `pts` that is true for all these ascending stamps and, if they come in rounds that repeat, false for
  * most others. `gap` is the usual distance between neighbouring frames. Undefined where there is no such pattern.
  */
-export function pattern(stamps: readonly number[], gap: number): string | undefined {
+export function pattern(stamps: Float64Array, gap: number): string | undefined {
   let best: Rounds | undefined
   for (let length = 1; length <= Math.min(LONGEST_ROUND, stamps.length / 4); length++) {
-    const rounds = fold(stamps.slice(length, -length), length, gap / 4)
+    const rounds = fold(stamps.subarray(length, -length), length, gap / 4)
     if (passed(rounds) < (best === undefined ? SAVES : passed(best) - BETTER)) best = rounds
   }
   if (best === undefined) return undefined
@@ -33,15 +33,15 @@ export function pattern(stamps: readonly number[], gap: number): string | undefi
 }
 
 /** The stamps as rounds of `length` frames: how far each frame of a round strays. */
-function fold(stamps: readonly number[], length: number, margin: number): Rounds {
+function fold(stamps: Float64Array, length: number, margin: number): Rounds {
   const first = stamps[0] ?? 0
   const whole = Math.floor((stamps.length - 1) / length)
   const period = ((stamps[whole * length] ?? first) - first) / whole
   const from = new Float64Array(length).fill(Number.POSITIVE_INFINITY)
   const to = new Float64Array(length).fill(Number.NEGATIVE_INFINITY)
-  for (const [i, stamp] of stamps.entries()) {
+  for (let i = 0; i < stamps.length; i++) {
     const slot = i % length
-    const offset = stamp - first - Math.floor(i / length) * period
+    const offset = (stamps[i] ?? first) - first - Math.floor(i / length) * period
     from[slot] = Math.min(from[slot] ?? 0, offset - margin)
     to[slot] = Math.max(to[slot] ?? 0, offset + margin)
   }

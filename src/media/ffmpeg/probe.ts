@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { StanflowError } from '../../errors.js'
 import type { Demuxed, Fraction } from '../demuxed.js'
 import { inputFlags, inputName } from '../location.js'
+import { PacketColumns } from '../packet-columns.js'
 import { openingError } from '../source-file.js'
 
 // One pass of ffprobe: what the file is, and every packet's times, as `section|key=value|…` lines that are read as they come.
@@ -30,7 +31,7 @@ interface Probing {
 interface Probed {
   readonly format: Fields
   readonly streams: readonly Fields[]
-  readonly packets: PacketColumns
+  readonly packets: AllPackets
   readonly stderr: string
 }
 
@@ -52,7 +53,7 @@ export async function demuxWithFfprobe(
   const indexed =
     index === undefined ? undefined : await probe(index, [...HEAD_ENTRIES, PACKET_ENTRIES], UNSEEN, probing)
   const packets = indexed?.packets ?? found.packets
-  const { startsHidden, pts, key } = packets.of(Number((indexed?.streams.find(isVideo) ?? stream).index))
+  const columns = packets.of(Number((indexed?.streams.find(isVideo) ?? stream).index))
   return {
     path,
     container: format.format_name,
@@ -70,8 +71,8 @@ export async function demuxWithFfprobe(
     promisedFrames: number(stream.nb_frames, 0),
     promisedDuration: number(format.duration, 0),
     lastedDuration: packets.lasted,
-    startsHidden,
-    packets: { pts, key },
+    startsHidden: columns.startsHidden,
+    packets: columns.packets,
   }
 }
 
@@ -110,7 +111,7 @@ async function probe(
     stop()
   }, stallMs)
   const closed = once(child, 'close').catch((error: unknown) => error)
-  const packets = new PacketColumns()
+  const packets = new AllPackets()
   const streams: Fields[] = []
   let format: Fields = {}
   try {
@@ -150,15 +151,9 @@ function parse(line: string): { section: string; fields: Fields } {
   return { section, fields }
 }
 
-interface Columns {
-  readonly pts: number[]
-  readonly key: number[]
-  startsHidden: boolean
-}
-
-/** Packets of all streams, column by column; only video needs keeping, but which stream that is comes last. */
-class PacketColumns {
-  readonly #streams = new Map<number, Columns>()
+/** Packets of all streams; only video needs keeping, but which stream that is comes last. */
+class AllPackets {
+  readonly #streams = new Map<number, PacketColumns>()
   #first = Number.POSITIVE_INFINITY
   #last = Number.NEGATIVE_INFINITY
 
@@ -168,14 +163,11 @@ class PacketColumns {
       this.#first = Math.min(this.#first, seconds)
       this.#last = Math.max(this.#last, seconds + number(fields.duration_time, 0))
     }
-    const columns = this.of(Number(fields.stream_index))
     const flags = fields.flags ?? ''
-    if (flags.includes('D')) {
-      columns.startsHidden ||= columns.pts.length === 0 && flags.includes('K')
-    } else {
-      columns.pts.push(number(fields.pts, Number.NaN))
-      columns.key.push(flags.includes('K') ? 1 : 0)
-    }
+    this.of(Number(fields.stream_index)).add(number(fields.pts, Number.NaN), {
+      key: flags.includes('K'),
+      discard: flags.includes('D'),
+    })
   }
 
   /** Seconds from the start of the earliest packet to the end of the latest. */
@@ -183,8 +175,8 @@ class PacketColumns {
     return this.#last > this.#first ? this.#last - this.#first : 0
   }
 
-  of(stream: number): Columns {
-    const columns = this.#streams.get(stream) ?? { pts: [], key: [], startsHidden: false }
+  of(stream: number): PacketColumns {
+    const columns = this.#streams.get(stream) ?? new PacketColumns()
     this.#streams.set(stream, columns)
     return columns
   }

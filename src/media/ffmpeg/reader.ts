@@ -76,7 +76,7 @@ export function createFfmpegReader(
  * What one ffmpeg after another is to decode. From a disk that is all: it decodes through what lies between. From a URL
  * what lies between would have to be fetched, so it is passed over where a keyframe comes before the next frame wanted.
  */
-function runsOf({ video, indices }: FrameRequest): readonly (readonly number[])[] {
+function runsOf({ video, indices }: FrameRequest): readonly FrameRequest['indices'][] {
   if (!isUrl(video.path) || video.timing === 'counted') return [indices]
   const runs: number[][] = []
   for (const index of indices) {
@@ -94,7 +94,8 @@ async function* pictures(
 ): AsyncGenerator<Produced> {
   const { width, height } = outputSize(video, geometry)
   const bytes = width * height * 3
-  const wanted = new Set(indices)
+  const wanted = new Uint8Array(video.timestamps.length)
+  for (const index of indices) wanted[index] = 1
   const last = indices.at(-1)
   const frameAt = video.timing === 'counted' ? (stamp: number) => stamp : indexer(video)
   let pixels: Uint8Array | undefined
@@ -105,7 +106,8 @@ async function* pictures(
     const stamp = await run.next(pixels)
     if (stamp === undefined) return
     const index = frameAt(stamp)
-    if (index === undefined || !wanted.delete(index)) continue
+    if (index === undefined || wanted[index] !== 1) continue
+    wanted[index] = 0
     if (run.damaged === 0) clean = frameTime(video, index)
     refuseDamage(video, run.damaged, { span: (last ?? 0) - (indices[0] ?? 0) + 1, clean })
     yield { index, time: frameTime(video, index), width, height, pixels }

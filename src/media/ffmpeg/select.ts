@@ -29,8 +29,8 @@ export function stampOf({ timing, timestamps }: VideoInfo, index: number): numbe
  * Which decoded frames go on: all that are wanted, perhaps some more. What they are is told by their timestamps
  * afterwards, so an expression that lets too many through costs time, not correctness.
  */
-export function selectExpression(video: VideoInfo, indices: readonly number[]): string {
-  const stamps = indices.map((index) => stampOf(video, index))
+export function selectExpression(video: VideoInfo, indices: FrameRequest['indices']): string {
+  const stamps = Float64Array.from(indices, (index) => stampOf(video, index))
   if (stamps.length <= NAMED) {
     // ffmpeg writes a frame once the next one is let through: the one behind the last wanted sets it free.
     const behind = Math.min((indices.at(-1) ?? 0) + 1, video.timestamps.length - 1)

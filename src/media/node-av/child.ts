@@ -15,8 +15,10 @@ let spoke = 0
 
 Log.setLevel(AV_LOG_ERROR)
 
-function send(kind: number, value: number, body: Uint8Array = new Uint8Array(0)): void {
-  const header = Buffer.alloc(HEADER_BYTES)
+const header = Buffer.alloc(HEADER_BYTES)
+const NOTHING = new Uint8Array(0)
+
+function send(kind: number, value: number, body: Uint8Array = NOTHING): void {
   header.writeUInt32LE(kind, 0)
   header.writeUInt32LE(value, 4)
   header.writeUInt32LE(body.length, 8)
@@ -38,16 +40,13 @@ function writeAll(bytes: Uint8Array): void {
   }
 }
 
-function column(values: ArrayLike<number>): Uint8Array {
-  return new Uint8Array(Float64Array.from(values).buffer)
-}
-
 function work(task: Task): void {
   spoke = Date.now()
   if (task.kind === 'probe') {
     const { head, packets } = demux(task.path, task.index, alive)
     send(Kind.demuxed, 0, Buffer.from(JSON.stringify(head)))
-    for (const values of [packets.pts, packets.key]) send(Kind.packets, 0, column(values))
+    for (const { buffer, byteOffset, byteLength } of [packets.pts, packets.key])
+      send(Kind.packets, 0, new Uint8Array(buffer, byteOffset, byteLength))
   } else {
     for (const { index, pixels } of decodeFrames(task, alive)) send(Kind.frame, index, pixels)
   }

@@ -14,6 +14,7 @@ import {
 import { avGetCodecName, avGetPixFmtName, Dictionary, FormatContext, Packet, type Stream } from 'node-av/lib'
 import type { Packets } from '../frame-times.js'
 import { inputName, inputOptions } from '../location.js'
+import { PacketColumns } from '../packet-columns.js'
 import { Failed } from './failed.js'
 import type { DemuxedHead } from './protocol.js'
 
@@ -131,9 +132,7 @@ function readIndex(path: string, packet: Packet, alive: () => void): Found {
 }
 
 function readPackets({ format, stream: video }: Opened, packet: Packet, alive: () => void): Found {
-  const pts: number[] = []
-  const key: number[] = []
-  let startsHidden = false
+  const columns = new PacketColumns()
   const units = format.streams.map(({ timeBase }) => timeBase.num / timeBase.den)
   let first = Number.POSITIVE_INFINITY
   let last = Number.NEGATIVE_INFINITY
@@ -150,15 +149,16 @@ function readPackets({ format, stream: video }: Opened, packet: Packet, alive: (
       first = Math.min(first, Number(at) * unit)
       last = Math.max(last, (Number(at) + length) * unit)
     }
-    if (streamIndex === video.index && (flags & AV_PKT_FLAG_DISCARD) !== 0) {
-      startsHidden ||= pts.length === 0 && (flags & AV_PKT_FLAG_KEY) !== 0
-    } else if (streamIndex === video.index) {
-      pts.push(shown === AV_NOPTS_VALUE ? Number.NaN : Number(shown))
-      key.push((flags & AV_PKT_FLAG_KEY) === 0 ? 0 : 1)
+    if (streamIndex === video.index) {
+      columns.add(shown === AV_NOPTS_VALUE ? Number.NaN : Number(shown), {
+        key: (flags & AV_PKT_FLAG_KEY) !== 0,
+        discard: (flags & AV_PKT_FLAG_DISCARD) !== 0,
+      })
     }
     packet.unref()
   }
-  return { packets: { pts, key }, startsHidden, lasted: last > first ? last - first : 0 }
+  const { packets, startsHidden } = columns
+  return { packets, startsHidden, lasted: last > first ? last - first : 0 }
 }
 
 /** Clockwise degrees, from the display matrix. */

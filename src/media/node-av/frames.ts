@@ -8,7 +8,7 @@ import {
   type FFVideoDecoder,
 } from 'node-av/constants'
 import { Codec, CodecContext, type FormatContext, Frame, Packet, type Stream } from 'node-av/lib'
-import { alphaDecoder, deinterlaceFilter, fitFilter, outputSize } from '../filters.js'
+import { alphaDecoder, deinterlaceFilter, fitFilter, outputSize, type Size } from '../filters.js'
 import { FrameIndex, keyframeBefore } from '../frame-index.js'
 import type { VideoInfo } from '../reader.js'
 import { closeVideo, openVideo } from './demux.js'
@@ -26,7 +26,10 @@ function isDamaged(frame: Frame): boolean {
 /** Seconds before a keyframe to seek to, in turn, before decoding from the start. */
 const RUN_UPS = [0, 1, 5, 30]
 
-/** Decodes the frames of a task one after another; `alive` is called with each decoded frame, wanted or not. */
+/**
+ * Decodes the frames of a task one after another; `alive` is called with each decoded frame, wanted or not. The pixels
+ * are overwritten by the next frame's.
+ */
 export function* decodeFrames(
   task: Extract<Task, { kind: 'frames' }>,
   alive: () => void,
@@ -35,6 +38,7 @@ export function* decodeFrames(
   const decoder = new Decoder(video, task.threads, alive)
   const fit = new FilterChain(fitFilter(video, task.geometry), video.timeBase)
   const { width, height } = outputSize(video, task.geometry)
+  const pixels = new Uint8Array(width * height * 3)
   const fitted = new Frame()
   fitted.alloc()
   try {
@@ -43,9 +47,7 @@ export function* decodeFrames(
       if (frame === undefined) continue
       fit.send(frame)
       if (!fit.receive(fitted)) throw new Failed('decode', 'the filters keep a frame')
-      const pixels = fitted.toBuffer()
-      if (pixels.length !== width * height * 3)
-        throw new Failed('decode', `a frame has ${pixels.length} bytes`)
+      pack(fitted, { width, height }, pixels)
       yield { index, pixels }
       fitted.unref()
     }
@@ -54,6 +56,15 @@ export function* decodeFrames(
     fit.free()
     decoder.close()
   }
+}
+
+/** Copies an RGB picture's rows out of libav's buffer, which pads them; a buffer of its own for each would pile up as garbage. */
+function pack(frame: Frame, { width, height }: Size, into: Uint8Array): void {
+  const [plane, stride] = [frame.data?.[0], frame.linesize[0]]
+  if (frame.width !== width || frame.height !== height || plane === undefined || stride === undefined)
+    throw new Failed('decode', `a frame is ${frame.width}×${frame.height}, not ${width}×${height}`)
+  const row = width * 3
+  for (let y = 0; y < height; y++) into.set(plane.subarray(y * stride, y * stride + row), y * row)
 }
 
 /** A decoder that goes to any frame: on from where it is, or by the last keyframe before, whichever is nearer. */

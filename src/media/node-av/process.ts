@@ -20,6 +20,7 @@ export class DecoderProcess {
   readonly #child: ChildProcess
   readonly #pipe: Readable
   readonly #bytes: ByteReader
+  readonly #header = Buffer.alloc(HEADER_BYTES)
   #stderr = ''
   #exited = false
   #busy = false
@@ -27,7 +28,8 @@ export class DecoderProcess {
   constructor(stallMs: number) {
     this.#child = fork(CHILD, {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ipc'],
-      execArgv: [],
+      // What libav allocates is seen by no garbage collector: it had better run often.
+      execArgv: ['--max-semi-space-size=1'],
       serialization: 'advanced',
     })
     this.#pipe = this.#child.stdio[3] as Readable
@@ -62,14 +64,15 @@ export class DecoderProcess {
 
   /** The next record; frames go where `allocate` says. @throws StanflowError MEDIA_CRASH, MEDIA_TIMEOUT */
   async record(path: string, allocate?: (bytes: number) => Uint8Array): Promise<Record> {
-    const header = Buffer.alloc(HEADER_BYTES)
+    const header = this.#header
     if ((await this.#bytes.fill(header)) < HEADER_BYTES) throw this.#crash(path)
     const kind = header.readUInt32LE(0)
+    const value = header.readUInt32LE(4)
     const length = header.readUInt32LE(8)
     const body = (kind === Kind.frame ? allocate?.(length) : undefined) ?? new Uint8Array(length)
     if ((await this.#bytes.fill(body)) < length) throw this.#crash(path)
     this.#busy = kind !== Kind.end && kind !== Kind.failed
-    return { kind, value: header.readUInt32LE(4), body }
+    return { kind, value, body }
   }
 
   /** An idle process keeps nobody waiting at the end. */

@@ -1,5 +1,5 @@
 import type { Demuxed } from '../demuxed.js'
-import type { Geometry, VideoInfo } from '../reader.js'
+import type { FrameRequest, Geometry, VideoInfo } from '../reader.js'
 
 /** What a reader asks its decoder process, one thing at a time, over the IPC channel. */
 export type Task =
@@ -8,7 +8,7 @@ export type Task =
   | {
       readonly kind: 'frames'
       readonly video: VideoInfo
-      readonly indices: readonly number[]
+      readonly indices: FrameRequest['indices']
       readonly geometry: Geometry
       readonly threads: number
     }
@@ -18,7 +18,7 @@ export const HEADER_BYTES = 12
 export const Kind = {
   /** JSON: the demuxed file without its packets. */
   demuxed: 1,
-  /** Float64: pts and key, one column after another. */
+  /** Of the packets: pts as float64, then, in another record, a byte each for key. */
   packets: 2,
   /** Pixels of one frame; the value is its index. */
   frame: 3,

@@ -70,18 +70,19 @@ export function createNodeAvReader({ threads = 1, stallMs = 60_000 }: NodeAvOpti
     async probe(path, signal) {
       await checkSourceFile(path)
       let head: DemuxedHead | undefined
-      const columns: Float64Array[] = []
+      const columns: Uint8Array[] = []
       await withIndexFile(path, signal, async (index) => {
         for await (const { kind, body } of records(path, { kind: 'probe', path, index }, signal)) {
           if (kind === Kind.demuxed) head = JSON.parse(Buffer.from(body).toString()) as DemuxedHead
-          else columns.push(new Float64Array(body.buffer, body.byteOffset, body.byteLength / 8))
+          else columns.push(body)
         }
       })
       const [pts, key] = columns
       if (head === undefined || pts === undefined || key === undefined) {
         throw new StanflowError('INTERNAL', 'the decoder process left a probe unfinished')
       }
-      return judge({ ...head, packets: { pts, key } } satisfies Demuxed)
+      const packets = { pts: new Float64Array(pts.buffer, pts.byteOffset, pts.byteLength / 8), key }
+      return judge({ ...head, packets } satisfies Demuxed)
     },
 
     frames(request) {
