@@ -7,10 +7,17 @@ import { FrameSlots } from './frame-slots.js'
 import { PixelBuffers } from './pixel-buffers.js'
 import type { Answer, Loaded } from './protocol.js'
 
+const YOUNG_MB = 6
+
 /** Loads a model into the engine asked for, in a thread of its own. @throws StanflowError MODEL_*, ENGINE_* */
 export async function loadOn(request: LoadRequest): Promise<LoadedModel> {
-  // Native libraries read their settings from the environment of the process, not from a thread's copy of it.
-  const worker = new Worker(new URL('./thread.js', import.meta.url), { workerData: request, env: SHARE_ENV })
+  const worker = new Worker(new URL('./thread.js', import.meta.url), {
+    workerData: request,
+    // Native libraries read their settings from the environment of the process, not from a thread's copy of it.
+    env: SHARE_ENV,
+    // Tensors are freed with the small objects that stand for them: a small young generation is collected often.
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+  })
   const ask = correspondence(worker)
   let loaded: Loaded
   try {
