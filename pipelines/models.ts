@@ -1,7 +1,16 @@
+import { mkdir } from 'node:fs/promises'
+import { takeLock } from '../src/connect/files/lock.js'
+import { StanflowError } from '../src/errors.js'
+import { cacheFolder } from '../src/model/hub/cache.js'
+import type { HubClient } from '../src/model/hub/http.js'
+import { type PulledModel, pullModel } from '../src/model/hub/pull.js'
+import { requireRepo } from '../src/model/hub/repo.js'
 import { importModel } from '../src/model/import/import.js'
 import type { ImportedModel, ImportHooks, ImportRequest } from '../src/model/import/types.js'
+import { locateModel } from '../src/model/locate.js'
 import { VERSION } from '../src/version.js'
 
+export type { PulledModel } from '../src/model/hub/pull.js'
 export type { ImportedModel } from '../src/model/import/types.js'
 
 /** Makes a model folder of another project's weights. @throws StanflowError MODEL_*, OUTPUT_* */
@@ -9,5 +18,75 @@ export function importWeights(
   request: Omit<ImportRequest, 'version'>,
   hooks: ImportHooks = {},
 ): Promise<ImportedModel> {
-  return importModel({ ...request, version: VERSION }, hooks)
+  const clip = request.clip === undefined ? undefined : locateModel(request.clip).folder
+  return importModel({ ...request, clip, version: VERSION }, hooks)
+}
+
+export interface PullOptions {
+  /** `owner/name` or `owner/name@revision`. */
+  readonly model: string
+  /** Branch, tag or commit; wins over one in `model`. Default: `main`. */
+  readonly revision?: string | undefined
+  /** Default: HF_ENDPOINT, else the Hugging Face hub. */
+  readonly endpoint?: string | undefined
+  /** Default: HF_TOKEN. */
+  readonly token?: string | undefined
+  /** Default: STANFLOW_CACHE, else the user's cache folder. */
+  readonly cache?: string | undefined
+}
+
+export interface PullHooks {
+  readonly onProgress?: (progress: {
+    readonly bytes: number
+    readonly total: number
+    readonly what: string
+  }) => void
+  /** The server is busy or away: why, and that it is tried again. */
+  readonly onNote?: (note: string) => void
+  readonly signal?: AbortSignal
+  /** How patient to be; times are milliseconds. */
+  readonly patience?: Partial<Pick<HubClient, 'attempts' | 'pause' | 'idle'>>
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Brings a CLIP from a hub into the cache. @throws StanflowError HUB_*, MODEL_*, OUTPUT_*, USAGE_INVALID */
+export async function pull(
+  options: PullOptions,
+  hooks: PullHooks = {},
+  env: Environment = process.env,
+): Promise<PulledModel> {
+  const { onProgress, onNote, signal = new AbortController().signal, patience } = hooks
+  const cache = options.cache ?? cacheFolder(env)
+  await mkdir(cache, { recursive: true }).catch(() => undefined)
+  const client: HubClient = {
+    endpoint: endpointOf(options.endpoint ?? (env.HF_ENDPOINT || 'https://huggingface.co')),
+    token: options.token ?? (env.HF_TOKEN || undefined),
+    signal,
+    attempts: 6,
+    pause: 500,
+    idle: 30_000,
+    ...patience,
+    userAgent: `stanflow/${VERSION}`,
+    onWait: (why, milliseconds) => onNote?.(`${why}; trying again in ${(milliseconds / 1000).toFixed(1)}s`),
+  }
+  return pullModel({
+    repo: requireRepo(options.model, options.revision),
+    cache,
+    client,
+    offline: isOn(env.STANFLOW_OFFLINE) || isOn(env.HF_HUB_OFFLINE),
+    version: VERSION,
+    lock: takeLock,
+    ...(onProgress !== undefined && { onProgress }),
+  })
+}
+
+const isOn = (value: string | undefined): boolean => /^(1|true|yes|on)$/i.test(value ?? '')
+
+function endpointOf(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url
+  throw new StanflowError('USAGE_INVALID', `${text} is no address of a hub`, {
+    hint: 'Write it with its protocol, such as https://hf-mirror.example.com.',
+  })
 }

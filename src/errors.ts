@@ -30,6 +30,16 @@ const CATALOGUE = {
   CALIBRATION_FAILED: 'Ask for less with --min-cosine, or use --precision bf16.',
   CALIBRATION_INVALID:
     'Make one for this model: stanflow models calibrate --model M videos/ --to ranges.json',
+  HUB_UNREACHABLE:
+    'Check the network, or name a mirror with --endpoint or HF_ENDPOINT; then run the same command again: it goes on where it stopped.',
+  HUB_UNAUTHORIZED:
+    'Check the name; for a private or gated model give a token with HF_TOKEN or --token (huggingface.co/settings/tokens).',
+  HUB_FORBIDDEN: "Ask for access on the model's page, and use a token that may read it.",
+  HUB_NOT_FOUND: 'Check owner, name and revision; names are case-sensitive.',
+  HUB_REFUSED: 'The message is what the server says; check --endpoint.',
+  HUB_CHECKSUM:
+    'Nothing was kept of it. Run the same command again; if it happens again, the mirror or a proxy changes files.',
+  HUB_OFFLINE: 'Unset STANFLOW_OFFLINE and HF_HUB_OFFLINE, or copy the cache of a machine that has it.',
   ENGINE_MISSING: 'Run `npm ci` again; the engine is part of the dependencies.',
   ENGINE_UNFIT: '`stanflow doctor` shows every engine, device and precision that works here.',
   ENGINE_FAILED: 'Try a smaller --batch.',

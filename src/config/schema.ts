@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { DEVICES, ENGINE_NAMES, PRECISIONS } from '../engine/engine.js'
+import { parseRepo } from '../model/hub/repo.js'
 import { STRUCTURE_NAMES } from '../model/temporal/structures.js'
 import { choice, count, duration, type Kind, onOff, templates, text, wordsOrFile } from './kinds.js'
 import { isLabelFile } from './label-file.js'
@@ -50,16 +52,20 @@ const EMBEDDED = /^(default$|random:)/
 const URI = /^[a-z][a-z0-9+.-]+:\/\//i
 
 const inFolder = (value: string, folder: string): string => (URI.test(value) ? value : resolve(folder, value))
+/** A model that is no path: embedded, or pulled from a hub. */
+const isElsewhere = (value: string, folder: string): boolean =>
+  EMBEDDED.test(value) || (parseRepo(value) !== undefined && !existsSync(resolve(folder, value)))
 
 /**
  * Everything a backfill can be told, once: flags, environment names, `stanflow.yaml` keys, help and checks are all
  * read off this object.
  */
 export const configSchema = z.object({
-  model: key(text('folder', 'a folder, or "default"'), 'default', {
+  model: key(text('model', 'a folder, a pulled owner/name, or "default"'), 'default', {
     group: 'Model',
-    about: 'CLIP folder in the Hugging Face layout, or "default" for the embedded model',
-    relocate: (value, folder) => (EMBEDDED.test(value) ? value : resolve(folder, value)),
+    about:
+      'CLIP folder, owner/name of a pulled one (stanflow models pull), or "default" for the embedded model',
+    relocate: (value, folder) => (isElsewhere(value, folder) ? value : resolve(folder, value)),
   }),
   branch: optional(text('file', 'a .safetensors file'), {
     group: 'Model',

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { StanflowError } from '../errors.js'
 import type { Weights } from './algebra.js'
 import { type ClipConfig, parseClipConfig } from './config.js'
 import { CLIP_TOKENIZER_FILE } from './embedded.js'
 import { openSafetensors } from './formats/safetensors.js'
+import { locateModel } from './locate.js'
 import { randomWeights } from './random.js'
 import { clipShapes } from './shapes.js'
 import { STAND_INS, type StandIn } from './stand-ins.js'
@@ -17,7 +18,10 @@ import { createTokenizer, type TextTokenizer } from './tokenizer.js'
 
 /** Which model to open. */
 export interface ModelRequest {
-  /** A folder in the Hugging Face CLIP layout, or `default`, or `random:<ViT name>` for benchmarks. */
+  /**
+   * A folder in the Hugging Face CLIP layout, `owner/name` or `owner/name@revision` of a pulled model, `default`, or
+   * `random:<ViT name>` for benchmarks.
+   */
   readonly model: string
   /** A safetensors file with the temporal branch; default: the folder's `branch.safetensors`, if it has one. */
   readonly branch?: string | undefined
@@ -77,7 +81,7 @@ export function openStandIn(name: string, asked: string, { config: json, depth }
 }
 
 function openFolder({ model, branch, structure: asked }: ModelRequest): OpenModel {
-  const folder = resolve(model)
+  const { folder, name } = locateModel(model)
   const file = (name: string): string => {
     const path = join(folder, name)
     if (!existsSync(path))
@@ -95,7 +99,7 @@ function openFolder({ model, branch, structure: asked }: ModelRequest): OpenMode
   const digests = [clip.digest(), ...(extra === undefined ? [] : [extra.digest()])]
   const tokenizerFile = join(folder, 'tokenizer.json')
   return assemble({
-    name: basename(folder),
+    name,
     config,
     weights,
     structure,

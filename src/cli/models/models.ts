@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
 import { addImportCommand } from './import.js'
+import { addPullCommand } from './pull.js'
 
 const EXAMPLES = `
 Examples:
+  stanflow models pull openai/clip-vit-base-patch32
   stanflow models import msrvtt_stan_b32.pth --to models/stan-b32
   stanflow models import epoch_5.pth --clip ~/models/clip-vit-base-patch32 --to models/mine
 `
@@ -13,5 +15,6 @@ export function addModelsCommand(program: Command): void {
     .description('bring models in and take them out')
     .helpOption('-h, --help', 'show this help')
     .addHelpText('after', EXAMPLES)
+  addPullCommand(models)
   addImportCommand(models)
 }
