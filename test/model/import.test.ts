@@ -82,7 +82,7 @@ describe('a checkpoint of another project becomes a model folder with the very s
         await readFile(join(to.to, 'config.json')),
         await readFile(fixture('tiny/config.json')),
       )
-      if (structure !== 'posterior') assert.equal(found, structure)
+      assert.equal(found, structure)
       const model = openModel({ model: to.to, structure: 'auto' })
       assert.equal(model.structure.name, found)
     })
