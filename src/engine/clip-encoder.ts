@@ -9,10 +9,13 @@ const CACHE_BYTES = 256 * 2 ** 20
 /** Features that go into one run of the branch. */
 const GATHER_BYTES = 64 * 2 ** 20
 
-/** `[clips, dim]` and `[clips, T, dim]`. */
 export interface Encoded {
+  /** `[clips, dim]` */
   readonly vectors: Float32Array
+  /** `[clips, T, dim]` */
   readonly parts: Float32Array
+  /** `[clips, T]`, where the model has them. */
+  readonly scores?: Float32Array
 }
 
 /** A model's clips on an engine, in micro-batches. */
@@ -27,19 +30,25 @@ export interface ClipEncoder {
 class Results implements Encoded {
   readonly vectors: Float32Array
   readonly parts: Float32Array
+  scores?: Float32Array
+  readonly #clips: number
   readonly #dim: number
   readonly #frames: number
 
   constructor(clips: number, frames: number, dim: number) {
     this.vectors = new Float32Array(clips * dim)
     this.parts = new Float32Array(clips * frames * dim)
+    this.#clips = clips
     this.#dim = dim
     this.#frames = frames
   }
 
-  set(from: number, { embedding, frames }: Readonly<Record<string, Float32Array>>): void {
+  set(from: number, { embedding, frames, scores }: Readonly<Record<string, Float32Array>>): void {
     this.vectors.set(embedding as Float32Array, from * this.#dim)
     this.parts.set(frames as Float32Array, from * this.#frames * this.#dim)
+    if (scores === undefined) return
+    this.scores ??= new Float32Array(this.#clips * this.#frames)
+    this.scores.set(scores, from * this.#frames)
   }
 }
 

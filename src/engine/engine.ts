@@ -68,6 +68,8 @@ export interface VideoVectors {
   readonly video: Float32Array
   /** `[T, dim]`: what token-wise similarities compare. */
   readonly frames: Float32Array
+  /** `[T]`: how much each frame counts in `wti`, 1 in all; where the model was trained with it. */
+  readonly weights?: Float32Array
 }
 
 /** A text as search sees it; all vectors have unit length. */
@@ -76,6 +78,8 @@ export interface TextVectors {
   readonly text: Float32Array
   /** `[tokens, dim]`, from start-of-text to end-of-text. */
   readonly tokens: Float32Array
+  /** `[tokens]`: how much each token counts in `wti`, 1 in all; where the model was trained with it. */
+  readonly weights?: Float32Array
 }
 
 /** A model on hardware. Inference runs beside the caller's thread. */

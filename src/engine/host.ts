@@ -41,7 +41,10 @@ export async function loadOn(request: LoadRequest): Promise<LoadedModel> {
     const parts = await Promise.all(answers)
     return parts.flatMap((answer) => {
       const frames = rows(answer.parts, info.frames * info.dim)
-      return rows(answer.vectors, info.dim).map((video, n) => ({ video, frames: frames[n] as Float32Array }))
+      const scores = answer.scores && rows(answer.scores, info.frames)
+      return rows(answer.vectors, info.dim).map((video, n) => {
+        return { video, frames: frames[n] as Float32Array, ...weightsOf(scores?.[n]) }
+      })
     })
   }
 
@@ -55,11 +58,14 @@ export async function loadOn(request: LoadRequest): Promise<LoadedModel> {
       return rows((await ask({ kind: 'text', texts, tokens: false })).vectors, info.dim)
     },
     async encodeTokens(texts) {
-      const { vectors, parts, lengths } = await ask({ kind: 'text', texts, tokens: true })
+      const { vectors, parts, lengths, scores } = await ask({ kind: 'text', texts, tokens: true })
       const all = rows(vectors, info.dim)
       const tokens = rows(parts, (parts?.length ?? 0) / texts.length)
+      const unweighed = scores && rows(scores, scores.length / texts.length)
       return all.map((text, n) => {
-        return { text, tokens: (tokens[n] as Float32Array).subarray(0, (lengths?.[n] ?? 0) * info.dim) }
+        const length = lengths?.[n] ?? 0
+        const own = (tokens[n] as Float32Array).subarray(0, length * info.dim)
+        return { text, tokens: own, ...weightsOf(unweighed?.[n]?.subarray(0, length)) }
       })
     },
     async close() {
@@ -117,6 +123,15 @@ function shared(ask: Ask, { info }: Loaded, capacity: number): Encode {
     }
     return { answers, computed }
   }
+}
+
+/** Shares by softmax. */
+function weightsOf(scores: Float32Array | undefined): { weights?: Float32Array } {
+  if (scores === undefined) return {}
+  const top = Math.max(...scores)
+  const powers = scores.map((score) => Math.exp(score - top))
+  const total = powers.reduce((sum, power) => sum + power, 0)
+  return { weights: powers.map((power) => power / total) }
 }
 
 function rows(vectors: Float32Array | undefined, width: number): Float32Array[] {

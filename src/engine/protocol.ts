@@ -37,6 +37,8 @@ export interface Answer {
   /** `[n, dim]` and `[n, T or tokens, dim]`, row by row. */
   readonly vectors?: Float32Array
   readonly parts?: Float32Array
+  /** `[n, T or tokens]`: how much parts count, before a softmax. */
+  readonly scores?: Float32Array
   /** Texts: how many of the token vectors are the text's. */
   readonly lengths?: Int32Array
   readonly pixels?: Uint8Array<ArrayBuffer>

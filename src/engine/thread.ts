@@ -88,6 +88,7 @@ async function encodeText(texts: readonly string[], withTokens: boolean): Promis
   const vectors = new Float32Array(texts.length * config.dim)
   const parts = new Float32Array(withTokens ? texts.length * limit * config.dim : 0)
   const lengths = new Int32Array(texts.length)
+  let scores: Float32Array | undefined
   const text = await engine.compile(textGraph(model, limit), model.weights)
   try {
     for (let from = 0; from < texts.length; from += TEXT_BATCH) {
@@ -98,6 +99,10 @@ async function encodeText(texts: readonly string[], withTokens: boolean): Promis
       })
       vectors.set(output.embedding as Float32Array, from * config.dim)
       if (withTokens) parts.set(output.tokens as Float32Array, from * limit * config.dim)
+      if (withTokens && output.scores !== undefined) {
+        scores ??= new Float32Array(texts.length * limit)
+        scores.set(output.scores, from * limit)
+      }
       lengths.set(
         eos.map((end) => end + 1),
         from,
@@ -106,7 +111,7 @@ async function encodeText(texts: readonly string[], withTokens: boolean): Promis
   } finally {
     await text.release()
   }
-  return { vectors, parts, lengths }
+  return { vectors, parts, lengths, ...(scores && { scores }) }
 }
 
 async function answer(question: Question): Promise<Answer> {

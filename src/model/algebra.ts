@@ -34,6 +34,8 @@ export interface Algebra<X> {
   l2normalize(x: X): X
   /** Drops the axis. */
   mean(x: X, axis: number): X
+  /** The largest along the axis, which goes. */
+  max(x: X, axis: number): X
 
   reshape(x: X, shape: readonly number[]): X
   transpose(x: X, permutation: readonly number[]): X

@@ -1,6 +1,7 @@
 import type { Algebra } from './algebra.js'
 import { clipText, clipVision, type PixelKind, type VisionOutput } from './clip.js'
 import type { OpenModel } from './load.js'
+import { partScores, WTI_LAYERS } from './similarity/wti.js'
 
 /** What goes into a graph or comes out; a text side is a free dimension. */
 export interface Port {
@@ -19,7 +20,10 @@ export interface ModelGraph {
 
 type Model = Pick<OpenModel, 'config' | 'weights' | 'structure'>
 
-/** Pictures of `B · T` frames → what a clip is to search and labels: both outputs of unit length. */
+/**
+ * Pictures of `B · T` frames → what a clip is to search and labels: `embedding` and `frames` of unit length, and the frames'
+ * `scores` for `wti` where the weights have them.
+ */
 export function videoGraph(model: Model, frames: number): ModelGraph {
   return {
     name: 'video',
@@ -80,8 +84,12 @@ export function featureRows(model: Model): number {
   return Math.max(1, trunkLayers(model).length * (1 + patches))
 }
 
-/** int32 `ids` `[texts, length]` and `eos` `[texts]` → `embedding` `[texts, dim]` and `tokens`, of unit length. */
-export function textGraph({ config }: Model, length: number): ModelGraph {
+/**
+ * int32 `ids` `[texts, length]` and `eos` `[texts]` → `embedding` `[texts, dim]` and `tokens`, of unit length, and the tokens'
+ * `scores` for `wti` where the weights have them.
+ */
+export function textGraph(model: Model, length: number): ModelGraph {
+  const { config } = model
   return {
     name: 'text',
     inputs: [
@@ -91,10 +99,17 @@ export function textGraph({ config }: Model, length: number): ModelGraph {
     outputs: [
       { name: 'embedding', type: 'float32', shape: ['texts', config.dim] },
       { name: 'tokens', type: 'float32', shape: ['texts', length, config.dim] },
+      ...(hasScores(model, 'text')
+        ? [{ name: 'scores', type: 'float32', shape: ['texts', length] } as const]
+        : []),
     ],
     build: (g, { ids, eos }) => {
       const { embedding, tokens } = clipText(g, config, required(ids), required(eos), length)
-      return { embedding: g.l2normalize(embedding), tokens: g.l2normalize(tokens) }
+      return {
+        embedding: g.l2normalize(embedding),
+        tokens: g.l2normalize(tokens),
+        ...(hasScores(model, 'text') && { scores: partScores(g, 'text', tokens, length) }),
+      }
     },
   }
 }
@@ -111,10 +126,17 @@ export function see<X>(
   return clipVision(g, config.vision, pixels, kind, (n, hidden) => insert(g, config, n, hidden, frames))
 }
 
-function embed<X>(g: Algebra<X>, { config, structure }: Model, vision: VisionOutput<X>, frames: number) {
-  const output = structure.forward(g, config, vision, frames)
-  return { embedding: g.l2normalize(output.video), frames: g.l2normalize(output.frames) }
+function embed<X>(g: Algebra<X>, model: Model, vision: VisionOutput<X>, frames: number) {
+  const output = model.structure.forward(g, model.config, vision, frames)
+  return {
+    embedding: g.l2normalize(output.video),
+    frames: g.l2normalize(output.frames),
+    ...(hasScores(model, 'video') && { scores: partScores(g, 'video', output.frames, frames) }),
+  }
 }
+
+const hasScores = ({ weights }: Model, side: keyof typeof WTI_LAYERS): boolean =>
+  weights.names.has(`${WTI_LAYERS[side]}.weight`)
 
 /** The layers in a frame's features: those read, and the last for its class token. None: only that token is kept. */
 function trunkLayers({ config, structure, weights }: Model): readonly number[] {
@@ -136,10 +158,14 @@ function featurePort(model: Model): Port {
   }
 }
 
-function videoPorts({ config }: Model, frames: number): readonly Port[] {
+function videoPorts(model: Model, frames: number): readonly Port[] {
+  const { config } = model
   return [
     { name: 'embedding', type: 'float32', shape: ['clips', config.dim] },
     { name: 'frames', type: 'float32', shape: ['clips', frames, config.dim] },
+    ...(hasScores(model, 'video')
+      ? [{ name: 'scores', type: 'float32', shape: ['clips', frames] } as const]
+      : []),
   ]
 }
 

@@ -10,6 +10,7 @@ import { openSafetensors } from './formats/safetensors.js'
 import { locateModel } from './locate.js'
 import { randomWeights } from './random.js'
 import { clipShapes } from './shapes.js'
+import { WTI_LAYERS, wtiShapes } from './similarity/wti.js'
 import { STAND_INS, type StandIn } from './stand-ins.js'
 import { stanSelf } from './temporal/stan-self.js'
 import { chooseStructure, structureNamed } from './temporal/structures.js'
@@ -93,7 +94,9 @@ function openFolder({ model, branch, structure: asked }: ModelRequest): OpenMode
   const branchPath =
     branch ??
     (existsSync(join(folder, 'branch.safetensors')) ? join(folder, 'branch.safetensors') : undefined)
-  const extra = branchPath === undefined || asked === 'mean' ? undefined : openSafetensors(branchPath)
+  const beside = branchPath === undefined ? undefined : openSafetensors(branchPath)
+  // CLIP alone takes nothing from there but what says how much its frames and tokens count.
+  const extra = asked === 'mean' && !hasPartWeights(beside) ? undefined : beside
   const weights = extra === undefined ? clip : mergeWeights(extra, clip)
   const structure = chooseStructure(asked, weights.names, branchPath ?? model)
   const digests = [clip.digest(), ...(extra === undefined ? [] : [extra.digest()])]
@@ -109,6 +112,9 @@ function openFolder({ model, branch, structure: asked }: ModelRequest): OpenMode
   })
 }
 
+const hasPartWeights = (weights: Weights | undefined): boolean =>
+  weights?.names.has(`${WTI_LAYERS.video}.weight`) ?? false
+
 interface Parts extends Pick<OpenModel, 'name' | 'config' | 'weights' | 'structure' | 'random'> {
   /** Of the weight files. */
   readonly digests: readonly string[]
@@ -119,6 +125,7 @@ function assemble({ name, config, weights, structure, digests, random, tokenizer
   const shapes = new Map([
     ...clipShapes(config),
     ...structure.shapes(config, structure.depth(weights.names), weights.names),
+    ...wtiShapes(config.dim, weights.names),
   ])
   let parameters = 0
   for (const [tensor, wanted] of shapes) {

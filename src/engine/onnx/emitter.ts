@@ -135,6 +135,7 @@ export class OnnxEmitter implements Algebra<Value> {
   concat = (xs: readonly Value[], axis: number): Value => this.node('Concat', xs, { axis })
   gather = (table: Value, ids: Value): Value => this.node('Gather', [table, ids], { axis: 0 })
   mean = (x: Value, axis: number): Value => this.node('ReduceMean', [x], { axes: [axis], keepdims: 0 })
+  max = (x: Value, axis: number): Value => this.node('ReduceMax', [x], { axes: [axis], keepdims: 0 })
   transpose = (x: Value, perm: readonly number[]): Value => this.node('Transpose', [x], { perm })
   reshape = (x: Value, shape: readonly number[]): Value => this.node('Reshape', [x, this.integers(shape)])
   tile = (x: Value, repeats: readonly number[]): Value => this.node('Tile', [x, this.integers(repeats)])

@@ -107,19 +107,14 @@ export class ReferenceAlgebra implements Algebra<Dense> {
       return row.map((v) => v / norm)
     })
 
-  mean(x: Dense, axis: number): Dense {
-    const side = x.shape[axis] as number
-    const inner = count(x.shape.slice(axis + 1))
-    const shape = x.shape.filter((_, i) => i !== axis)
-    const data = new Float64Array(count(shape))
-    for (let i = 0; i < data.length; i++) {
-      const base = Math.floor(i / inner) * side * inner + (i % inner)
-      let sum = 0
-      for (let s = 0; s < side; s++) sum = this.#round(sum + (x.data[base + s * inner] as number))
-      data[i] = this.#round(sum / side)
-    }
-    return { shape, data }
-  }
+  mean = (x: Dense, axis: number): Dense =>
+    reduce(x, axis, (values) => {
+      const sum = values.reduce((a, b) => this.#round(a + b), 0)
+      return this.#round(sum / values.length)
+    })
+
+  max = (x: Dense, axis: number): Dense =>
+    reduce(x, axis, (values) => values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY))
 
   reshape(x: Dense, shape: readonly number[]): Dense {
     const known = count(shape.filter((side) => side !== -1))
@@ -231,6 +226,20 @@ export class ReferenceAlgebra implements Algebra<Dense> {
     })
     return { shape, data }
   }
+}
+
+/** Each run of values along the axis as one. */
+function reduce(x: Dense, axis: number, f: (values: Float64Array) => number): Dense {
+  const inner = count(x.shape.slice(axis + 1))
+  const shape = x.shape.filter((_, i) => i !== axis)
+  const data = new Float64Array(count(shape))
+  const values = new Float64Array(x.shape[axis] as number)
+  for (let i = 0; i < data.length; i++) {
+    const base = Math.floor(i / inner) * values.length * inner + (i % inner)
+    for (let s = 0; s < values.length; s++) values[s] = x.data[base + s * inner] as number
+    data[i] = f(values)
+  }
+  return { shape, data }
 }
 
 function eachIndex(shape: readonly number[], visit: (index: readonly number[], flat: number) => void): void {

@@ -37,6 +37,7 @@ export class TfjsAlgebra implements Algebra<Tensor> {
   toFloat = (x: Tensor): Tensor => this.#tf.cast(x, 'float32')
   softmax = (x: Tensor): Tensor => this.#tf.softmax(x)
   mean = (x: Tensor, axis: number): Tensor => this.#tf.mean(x, axis)
+  max = (x: Tensor, axis: number): Tensor => this.#tf.max(x, axis)
   matmul = (a: Tensor, b: Tensor): Tensor => this.#tf.matMul(a, b)
   reshape = (x: Tensor, shape: readonly number[]): Tensor => this.#tf.reshape(x, [...shape])
   transpose = (x: Tensor, permutation: readonly number[]): Tensor => this.#tf.transpose(x, [...permutation])
