@@ -10,7 +10,8 @@ import type { Sampling } from '../../src/domain.js'
 import { loadOn } from '../../src/engine/host.js'
 import { renderVideo } from '../../src/media/encode.js'
 import { openReader } from '../../src/media/open-reader.js'
-import { median, table, timed } from './table.js'
+import { cpuSeconds } from './cpu.js'
+import { type Cost, costOf, medianCost, table } from './table.js'
 
 // The whole backfill against its two parts alone, in turn within one run: node dist/test/bench/backfill.js --help
 
@@ -85,41 +86,51 @@ async function measure(model: string, samples: string, sampling: Sampling, folde
     checkpointSeconds: 30,
     dryRun: false,
   }
-  const whole: number[] = []
-  const modelAlone: number[] = []
-  const decodeAlone: number[] = []
+  const whole: Cost[] = []
+  const modelAlone: Cost[] = []
+  const decodeAlone: Cost[] = []
   let clips = 0
   for (let round = 0; round < rounds; round++) {
     await rm(options.to, { recursive: true, force: true })
-    let begun = 0
+    // Loading the model is the same cost however many videos follow.
+    const begun: Promise<number>[] = []
+    let wall = 0
     const summary = await backfill(options, {
       onStart: () => {
-        begun = performance.now()
+        begun.push(cpuSeconds())
+        wall = performance.now()
       },
     })
-    // Loading the model is the same cost however many videos follow.
-    whole.push((performance.now() - begun) / 1000)
+    whole.push({
+      wall: (performance.now() - wall) / 1000,
+      cpu: (await cpuSeconds()) - ((await begun[0]) ?? Number.NaN),
+    })
     clips = summary.clips
     decodeAlone.push(await decodeOnly(folder, sampling))
     modelAlone.push(await modelOnly(model, sampling, clips))
   }
-  const [all, decoding, encoding] = [median(whole), median(decodeAlone), median(modelAlone)]
-  const slower = Math.max(decoding, encoding)
-  const frames = clips * sampling.frames
+  const [all, decoding, encoding] = [whole, decodeAlone, modelAlone].map(medianCost) as [Cost, Cost, Cost]
+  // No sooner than the slower part by itself, nor than all cores can do the work of both.
+  const slower = Math.max(decoding.wall, encoding.wall)
+  const soonest = Math.max(slower, (decoding.cpu + encoding.cpu) / concurrency)
+  const percent = (part: number, of: number): string => `${((100 * part) / of).toFixed(0)} %`
   return {
     model,
     sampling: samples,
     clips,
-    'decode clips/s': clips / decoding,
-    'model clips/s': clips / encoding,
-    'whole clips/s': clips / all,
-    'whole frames/s': frames / all,
-    'slower part ÷ whole': `${((100 * slower) / all).toFixed(0)} %`,
-    'both in turn ÷ whole': `${((100 * (decoding + encoding)) / all).toFixed(0)} %`,
+    'decode clips/s': clips / decoding.wall,
+    'model clips/s': clips / encoding.wall,
+    'whole clips/s': clips / all.wall,
+    'slower part ÷ whole': percent(slower, all.wall),
+    'decode CPU s': decoding.cpu,
+    'model CPU s': encoding.cpu,
+    'whole CPU s': all.cpu,
+    'parts ÷ whole CPU': percent(decoding.cpu + encoding.cpu, all.cpu),
+    'ceiling ÷ whole': percent(soonest, all.wall),
   }
 }
 
-async function decodeOnly(folder: string, sampling: Sampling): Promise<number> {
+async function decodeOnly(folder: string, sampling: Sampling): Promise<Cost> {
   const { reader } = await openReader('auto')
   const size = 224
   const pixels = Array.from({ length: concurrency * 2 }, () => new Uint8Array(size * size * 3))
@@ -136,7 +147,7 @@ async function decodeOnly(folder: string, sampling: Sampling): Promise<number> {
   }
   try {
     await one(0)
-    return await timed(() =>
+    return await costOf(() =>
       lastValueFrom(from(Array.from({ length: count }, (_, n) => n)).pipe(mergeMap(one, concurrency))),
     )
   } finally {
@@ -144,7 +155,7 @@ async function decodeOnly(folder: string, sampling: Sampling): Promise<number> {
   }
 }
 
-async function modelOnly(model: string, sampling: Sampling, clips: number): Promise<number> {
+async function modelOnly(model: string, sampling: Sampling, clips: number): Promise<Cost> {
   const loaded = await loadOn({
     engine: 'onnx',
     device: 'cpu',
@@ -157,7 +168,7 @@ async function modelOnly(model: string, sampling: Sampling, clips: number): Prom
   const clip = { frames: Array.from({ length: sampling.frames }, () => ({ pixels })) }
   try {
     await loaded.encodeVideo([clip])
-    return await timed(async () => {
+    return await costOf(async () => {
       for (let left = clips; left > 0; left -= BATCH)
         await loaded.encodeVideo(new Array(Math.min(BATCH, left)).fill(clip))
     })

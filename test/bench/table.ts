@@ -1,3 +1,5 @@
+import { cpuSeconds } from './cpu.js'
+
 /** Rows as an aligned table; numbers to the right. */
 export function table(rows: readonly Readonly<Record<string, string | number>>[]): string {
   const heads = Object.keys(rows[0] ?? {})
@@ -30,9 +32,18 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2
 }
 
-/** Seconds that `work` takes. */
-export async function timed(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now()
+/** What some work takes, in seconds by the clock and of all processors, children's included. */
+export interface Cost {
+  readonly wall: number
+  readonly cpu: number
+}
+
+export async function costOf(work: () => Promise<unknown>): Promise<Cost> {
+  const [cpu, wall] = [await cpuSeconds(), performance.now()]
   await work()
-  return (performance.now() - start) / 1000
+  return { wall: (performance.now() - wall) / 1000, cpu: (await cpuSeconds()) - cpu }
+}
+
+export function medianCost(costs: readonly Cost[]): Cost {
+  return { wall: median(costs.map(({ wall }) => wall)), cpu: median(costs.map(({ cpu }) => cpu)) }
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { StanflowError } from '../../errors.js'
 import type { Demuxed, Fraction } from '../demuxed.js'
 import { inputFlags, inputName } from '../location.js'
@@ -115,12 +115,14 @@ async function probe(
   const streams: Fields[] = []
   let format: Fields = {}
   try {
-    for await (const line of createInterface({ input: child.stdout })) {
+    for await (const lines of linesOf(child.stdout)) {
       watchdog.refresh()
-      const { section, fields } = parse(line)
-      if (section === 'packet') packets.add(fields)
-      else if (section === 'stream') streams.push(fields)
-      else if (section === 'format') format = fields
+      for (const line of lines) {
+        const { section, fields } = parse(line)
+        if (section === 'packet') packets.add(fields)
+        else if (section === 'stream') streams.push(fields)
+        else if (section === 'format') format = fields
+      }
     }
     await closed
   } finally {
@@ -138,6 +140,17 @@ async function probe(
     })
   }
   return { format, streams, packets, stderr: stderr.trim() }
+}
+
+/** Lines as they come, those of a chunk together: queued one by one, a long video's would outlive the small collections. */
+async function* linesOf(output: Readable): AsyncGenerator<readonly string[]> {
+  let rest = ''
+  for await (const chunk of output.setEncoding('latin1')) {
+    const lines = (rest + (chunk as string)).split(/\r?\n/)
+    rest = lines.pop() ?? ''
+    yield lines
+  }
+  if (rest !== '') yield [rest]
 }
 
 /** `packet|pts=512|flags=K_` and the like; a side data section nests as `side_data|rotation=-90`. */
