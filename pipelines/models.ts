@@ -1,13 +1,15 @@
 import { mkdir } from 'node:fs/promises'
 import { takeLock } from '../src/connect/files/lock.js'
 import { StanflowError } from '../src/errors.js'
-import { cacheFolder } from '../src/model/hub/cache.js'
+import { type CachedModel, cacheFolder, listCached } from '../src/model/hub/cache.js'
 import type { HubClient } from '../src/model/hub/http.js'
 import { type PulledModel, pullModel } from '../src/model/hub/pull.js'
 import { requireRepo } from '../src/model/hub/repo.js'
 import { importModel } from '../src/model/import/import.js'
 import type { ImportedModel, ImportHooks, ImportRequest } from '../src/model/import/types.js'
+import { openModel } from '../src/model/load.js'
 import { locateModel } from '../src/model/locate.js'
+import { STAND_INS } from '../src/model/stand-ins.js'
 import { VERSION } from '../src/version.js'
 
 export type { PulledModel } from '../src/model/hub/pull.js'
@@ -79,6 +81,46 @@ export async function pull(
     lock: takeLock,
     ...(onProgress !== undefined && { onProgress }),
   })
+}
+
+/** A model that is there without a path. */
+export interface ListedModel {
+  /** For `--model`. */
+  readonly name: string
+  readonly kind: 'embedded' | 'pulled'
+  readonly structure: string
+  readonly parameters: number
+  /** On the disk. */
+  readonly bytes: number
+  /** Of the weights; embedded ones are drawn from a seed and have none. */
+  readonly sha256?: string
+  readonly pulled?: CachedModel
+}
+
+/** Embedded models, and those in the cache. */
+export function listModels(
+  options: { readonly cache?: string | undefined } = {},
+  env: Environment = process.env,
+): { readonly cache: string; readonly models: readonly ListedModel[] } {
+  const cache = options.cache ?? cacheFolder(env)
+  const embedded = Object.keys(STAND_INS).map((name): ListedModel => {
+    const { structure, parameters } = openModel({ model: name, structure: 'auto' })
+    return { name, kind: 'embedded', structure: structure.name, parameters, bytes: 0 }
+  })
+  const pulled = listCached(cache).map((found): ListedModel => {
+    const { structure, parameters } = found
+    const sha256 = found.files.find(({ name }) => name === 'model.safetensors')?.sha256
+    const bytes = found.files.reduce((sum, file) => sum + file.bytes, 0)
+    const name = found.revisions.includes('main')
+      ? found.repo
+      : `${found.repo}@${found.revisions[0] ?? found.commit}`
+    return {
+      ...{ name, kind: 'pulled', structure, parameters, bytes },
+      ...(sha256 !== undefined && { sha256 }),
+      pulled: found,
+    }
+  })
+  return { cache, models: [...embedded, ...pulled] }
 }
 
 const isOn = (value: string | undefined): boolean => /^(1|true|yes|on)$/i.test(value ?? '')

@@ -1,3 +1,5 @@
+import type { StoredTensor } from './formats/stored.js'
+
 /** A tensor in host memory, row-major. */
 export interface HostTensor {
   readonly shape: readonly number[]
@@ -58,4 +60,6 @@ export interface Weights {
   shape(name: string): readonly number[] | undefined
   /** Reads one tensor as float32. Throws MODEL_WEIGHTS if it is missing. */
   read(name: string): HostTensor
+  /** The tensor as its file has it, where it is in a file. */
+  readonly stored?: (name: string) => StoredTensor | undefined
 }

@@ -116,3 +116,32 @@ export function parseClipConfig(json: unknown, origin: string): ClipConfig {
     },
   }
 }
+
+/** The same as Hugging Face's `config.json` says it. */
+export function toHuggingFace({ vision, text, dim }: ClipConfig): object {
+  const tower = ({ width, mlpWidth, layers, heads, activation, epsilon }: VisionConfig | TextConfig) => ({
+    hidden_size: width,
+    intermediate_size: mlpWidth,
+    num_hidden_layers: layers,
+    num_attention_heads: heads,
+    hidden_act: activation,
+    layer_norm_eps: epsilon,
+  })
+  return {
+    architectures: ['CLIPModel'],
+    model_type: 'clip',
+    projection_dim: dim,
+    vision_config: {
+      ...tower(vision),
+      patch_size: vision.patch,
+      image_size: vision.size,
+      num_channels: 3,
+    },
+    text_config: {
+      ...tower(text),
+      vocab_size: text.vocabulary,
+      max_position_embeddings: text.positions,
+      eos_token_id: text.eosToken,
+    },
+  }
+}

@@ -173,6 +173,7 @@ export function mergeWeights(first: Weights, second: Weights): Weights {
     names: new Set([...first.names, ...second.names]),
     shape: (name) => owner(name).shape(name),
     read: (name) => owner(name).read(name),
+    stored: (name) => owner(name).stored?.(name),
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -101,4 +102,28 @@ describe('stanflow models import', () => {
     assert.match(evil.stderr, /MODEL_UNSAFE.*eval/)
     assert.ok(!existsSync(join(folder, 'evil')))
   })
+})
+
+describe('stanflow models list', () => {
+  test('shows embedded models and pulled ones', async () => {
+    await cli(['models', 'pull', ID], { cwd: folder, env })
+    const { stdout } = await cli(['models', 'list', '--json'], { cwd: folder, env })
+    const { models } = JSON.parse(stdout) as { models: { name: string; kind: string; sha256?: string }[] }
+    assert.ok(models.some(({ name, kind }) => name === 'default' && kind === 'embedded'))
+    const pulled = models.filter(({ kind }) => kind === 'pulled')
+    assert.deepEqual(
+      pulled.map(({ name, sha256 }) => [name, sha256]),
+      [[ID, createHash('sha256').update(WEIGHTS).digest('hex')]],
+    )
+    const text = await cli(['models', 'list'], { cwd: folder, env })
+    assert.match(text.stdout, /tiny-team\/clip-tiny +mean/)
+  })
+})
+
+test('every models command has help with examples', async () => {
+  for (const command of ['list', 'pull', 'import', 'export']) {
+    const { code, stdout } = await cli(['models', command, '--help'])
+    assert.equal(code, 0)
+    assert.match(stdout, new RegExp(`Examples:\\n  .*stanflow models ${command}`))
+  }
 })

@@ -1,12 +1,16 @@
 import type { Command } from 'commander'
+import { addExportCommand } from './export.js'
 import { addImportCommand } from './import.js'
+import { addListCommand } from './list.js'
 import { addPullCommand } from './pull.js'
 
 const EXAMPLES = `
 Examples:
+  stanflow models list
   stanflow models pull openai/clip-vit-base-patch32
   stanflow models import msrvtt_stan_b32.pth --to models/stan-b32
   stanflow models import epoch_5.pth --clip ~/models/clip-vit-base-patch32 --to models/mine
+  stanflow models export models/mine --format onnx --to mine.onnx
 `
 
 export function addModelsCommand(program: Command): void {
@@ -15,6 +19,8 @@ export function addModelsCommand(program: Command): void {
     .description('bring models in and take them out')
     .helpOption('-h, --help', 'show this help')
     .addHelpText('after', EXAMPLES)
+  addListCommand(models)
   addPullCommand(models)
   addImportCommand(models)
+  addExportCommand(models)
 }

@@ -87,6 +87,7 @@ function readHeader(path: string, fd: number): SafetensorsFile {
     metadata: (metadata ?? {}) as Record<string, string>,
     names: new Set(shapes.keys()),
     shape: (name) => shapes.get(name),
+    stored: (name) => tensors.get(name),
     read(name) {
       const tensor = tensors.get(name)
       if (tensor !== undefined) return { shape: tensor.shape, data: toFloat32(tensor.dtype, tensor.bytes()) }

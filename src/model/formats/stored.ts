@@ -29,6 +29,8 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, StoredTensor>
   /** What else the file holds besides tensors' names: keys that were passed over. */
   readonly skipped: readonly string[]
+  /** The file's own notes, where its format has such. */
+  readonly metadata?: Readonly<Record<string, string>>
   close(): void
 }
 

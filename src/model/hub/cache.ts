@@ -9,6 +9,8 @@ export interface PulledFacts {
   readonly repo: string
   readonly commit: string
   readonly endpoint: string
+  readonly structure: string
+  readonly parameters: number
   /** ISO 8601. */
   readonly at: string
   readonly files: readonly { readonly name: string; readonly bytes: number; readonly sha256: string }[]

@@ -158,14 +158,16 @@ async function assemble(
     await mkdir(made)
     const files = [plan.config, ...plan.tokenizer, ...plan.branch, plan.weights]
     for (const { name } of files) await lend(join(pulling, name), join(made, name))
-    openModel({ model: made, structure: 'auto' })
   }
+  const { structure, parameters } = openModel({ model: made, structure: 'auto' })
   const names = ['config.json', 'tokenizer.json', 'model.safetensors', 'branch.safetensors']
   const present = names.filter((name) => existsSync(join(made, name)))
   await writeFacts(made, {
     repo: repo.id,
     commit: listing.commit,
     endpoint: client.endpoint.href,
+    structure: structure.name,
+    parameters,
     at: new Date().toISOString(),
     files: await Promise.all(
       present.map(async (name) => {

@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StanflowError } from '../../errors.js'
-import type { StoredTensor } from '../formats/stored.js'
+import { CONFIG_NOTE } from '../export.js'
+import type { Checkpoint, StoredTensor } from '../formats/stored.js'
 import { type WrittenFile, writeSafetensors } from '../formats/write-safetensors.js'
 import { openModel } from '../load.js'
 import { deriveConfig } from './derive-config.js'
@@ -41,7 +42,7 @@ export async function importModel(request: ImportRequest, hooks: ImportHooks = {
     const filled = lent === undefined ? {} : fill(tensors, assign(lent.tensors).tensors)
     const scale = addLogitScale(tensors.clip)
     const folders = [source.folder, base?.folder, request.clip]
-    const config = findConfig(folders, tensors.clip, request.source)
+    const config = findConfig(folders, opened, tensors.clip, request.source)
     const vocabulary = tensors.clip.get('text_model.embeddings.token_embedding.weight')?.shape[0] ?? 0
     const tokenizer = findTokenizer(folders, vocabulary)
     progress.expect(tensors)
@@ -127,6 +128,7 @@ function addLogitScale(clip: Tensors): Record<string, string[]> {
 
 function findConfig(
   folders: readonly (string | undefined)[],
+  { metadata }: Checkpoint,
   clip: Tensors,
   origin: string,
 ): { json: string; from: string } {
@@ -135,5 +137,7 @@ function findConfig(
     if (path !== undefined && existsSync(path))
       return { json: readFileSync(path, 'utf8'), from: 'config.json' }
   }
+  const exported = metadata?.[CONFIG_NOTE]
+  if (exported !== undefined) return { json: `${exported}\n`, from: "the file's own notes" }
   return { json: `${JSON.stringify(deriveConfig(clip, origin), null, 2)}\n`, from: 'shapes' }
 }

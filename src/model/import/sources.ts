@@ -96,7 +96,8 @@ export async function openSource(files: readonly string[]): Promise<Checkpoint> 
   try {
     for (const file of files) opened.push(await openWeights(file))
     const tensors = new Map<string, StoredTensor>(opened.flatMap((file) => [...file.tensors]))
-    return { tensors, skipped: opened.flatMap(({ skipped }) => skipped), close }
+    const metadata = Object.assign({}, ...opened.map((file) => file.metadata)) as Record<string, string>
+    return { tensors, skipped: opened.flatMap(({ skipped }) => skipped), metadata, close }
   } catch (error) {
     close()
     throw error
