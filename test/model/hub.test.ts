@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(cache, { recursive: true }))
 
-const PATIENCE = { attempts: 4, pause: 1, idle: 400 }
+const PATIENCE = { attempts: 4, pause: 1, idle: 2000 }
 const fetchModel = (more: Partial<PullOptions> = {}, hooks: PullHooks = {}, env = {}) =>
   pull({ model: ID, endpoint: hub.endpoint, cache, ...more }, { patience: PATIENCE, ...hooks }, env)
 
@@ -51,6 +51,11 @@ const failsWith = (code: string, message?: RegExp) => (error: unknown) => {
 const everything = (): string[] =>
   existsSync(cache) ? (readdirSync(cache, { recursive: true }) as string[]).sort() : []
 const finalFolder = () => join(cache, 'models', 'tiny-team--clip-tiny', COMMIT)
+/** Whether so much of the weights has come to rest on the disk. */
+const partHas = (bytes: number) => () => {
+  const part = everything().find((name) => name.endsWith('model.safetensors.part'))
+  return part !== undefined && statSync(join(cache, part)).size >= bytes
+}
 const assertNothingFinal = (): void => assert.ok(!existsSync(finalFolder()))
 const assertWhole = (): void =>
   assert.deepEqual(readFileSync(join(finalFolder(), 'model.safetensors')), WEIGHTS)
@@ -163,7 +168,11 @@ describe('a model is pulled', () => {
 
 describe('a connection that fails is taken up where it broke', () => {
   test('cut in the middle of a file, three times: each byte is sent once', async () => {
-    for (const cutAfter of [300_000, 100_000, 500_000]) hub.fail(/^cdn.*safetensors/, { cutAfter })
+    let sent = 0
+    for (const cutAfter of [300_000, 100_000, 500_000]) {
+      sent += cutAfter
+      hub.fail(/^cdn.*safetensors/, { cutAfter, cutWhen: partHas(sent) })
+    }
     await fetchModel()
     assertWhole()
     assert.equal(hub.sent(/safetensors/), WEIGHTS.length)
@@ -174,7 +183,7 @@ describe('a connection that fails is taken up where it broke', () => {
   })
 
   test('given up, and taken up by the next run', async () => {
-    hub.fail(/^cdn.*safetensors/, { cutAfter: 700_000 })
+    hub.fail(/^cdn.*safetensors/, { cutAfter: 700_000, cutWhen: partHas(700_000) })
     hub.fail(/^cdn/, { status: 503 }, 100)
     await assert.rejects(fetchModel(), failsWith('HUB_UNREACHABLE', /503/))
     assertNothingFinal()
@@ -237,7 +246,7 @@ describe('a connection that fails is taken up where it broke', () => {
 
 describe('a file that changed meanwhile is never mixed with its old self', () => {
   test('another tag: the server sends the whole, which replaces the part', async () => {
-    hub.fail(/^cdn/, { cutAfter: 300_000, etag: '"the old one"' })
+    hub.fail(/^cdn/, { cutAfter: 300_000, cutWhen: partHas(300_000), etag: '"the old one"' })
     await fetchModel()
     assertWhole()
     const asked = hub.seen.filter(({ server }) => server === 'cdn')
@@ -248,7 +257,7 @@ describe('a file that changed meanwhile is never mixed with its old self', () =>
   })
 
   test('a mirror that goes on under another tag is asked for the whole', async () => {
-    hub.fail(/^cdn/, { cutAfter: 300_000, etag: '"the old one"' })
+    hub.fail(/^cdn/, { cutAfter: 300_000, cutWhen: partHas(300_000), etag: '"the old one"' })
     hub.fail(/^cdn/, { ignoreIfRange: true })
     await fetchModel()
     assertWhole()
@@ -263,14 +272,14 @@ describe('a file that changed meanwhile is never mixed with its old self', () =>
   })
 
   test('a mirror that knows no ranges sends the whole', async () => {
-    hub.fail(/^cdn/, { cutAfter: 300_000 })
+    hub.fail(/^cdn/, { cutAfter: 300_000, cutWhen: partHas(300_000) })
     hub.fail(/^cdn/, { ignoreRange: true })
     await fetchModel()
     assertWhole()
   })
 
   test('a part with wrong bytes in it, from an earlier run, is found out and fetched anew', async () => {
-    hub.fail(/^cdn/, { tamper: true, cutAfter: 900_000 })
+    hub.fail(/^cdn/, { tamper: true, cutAfter: 900_000, cutWhen: partHas(900_000) })
     hub.fail(/^cdn/, { status: 503 }, 100)
     await assert.rejects(fetchModel(), failsWith('HUB_UNREACHABLE'))
     hub.forget()

@@ -9,6 +9,8 @@ export interface Fault {
   readonly headers?: Readonly<Record<string, string>>
   /** Ends the connection after so many bytes of the body. */
   readonly cutAfter?: number
+  /** The cut waits for this: the other side may still be busy with what it got. */
+  readonly cutWhen?: () => boolean
   /** Has only so much of the file, and says so. */
   readonly truncate?: number
   /** Sends other bytes than it should. */
@@ -192,7 +194,7 @@ export class Hub {
 function send(
   response: ServerResponse,
   seen: Seen,
-  { cutAfter, stall }: Fault,
+  { cutAfter, cutWhen = () => true, stall }: Fault,
   { status, headers, body }: Reply,
 ): void {
   response.writeHead(status, { ...headers, 'content-length': String(body.length) })
@@ -203,10 +205,12 @@ function send(
     return
   }
   seen.sent = part
-  response.write(body.subarray(0, part), () => {
-    // What was written must have left before the connection goes.
-    if (stall !== true) setTimeout(() => response.socket?.destroy(), 20)
-  })
+  response.write(body.subarray(0, part))
+  if (stall === true) return
+  const timer = setInterval(() => {
+    if (cutWhen()) response.socket?.destroy()
+  }, 20)
+  response.on('close', () => clearInterval(timer))
 }
 
 function listing({ id, commit, files }: HubModel): string {
