@@ -1,0 +1,186 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism, cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { calibrate } from '../../src/engine/calibration/calibrate.js'
+import type { EngineName, Precision } from '../../src/engine/engine.js'
+import { probeEngines } from '../../src/engine/select.js'
+import { openModel } from '../../src/model/load.js'
+import { longClip } from './engines/long.js'
+import { openPeer, peerPython, type Times } from './engines/peer.js'
+import { slidingWindow } from './engines/sliding.js'
+import { openVariant, type Variant } from './engines/variant.js'
+import { branchFlop, frameFlop, GEMM_FLOP, gemm, kept, pictures } from './engines/work.js'
+import { median, table } from './table.js'
+
+// Engine × precision × batch without any video, beside PyTorch: node dist/test/bench/engines.js --help
+
+const { values: flags } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'random:vit-b-32' },
+    frames: { type: 'string', default: '12' },
+    clips: { type: 'string', multiple: true, default: ['1'] },
+    rounds: { type: 'string', default: '5' },
+    by: { type: 'string', default: 'wall' },
+    only: { type: 'string', multiple: true, default: [] },
+    peer: { type: 'boolean', default: false },
+    window: { type: 'boolean', default: false },
+    long: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (flags.help) {
+  console.log(`bench:engines [--model random:vit-b-32] [--frames 12] [--clips 1]… [--rounds 5] [--only openvino/bf16]…
+  --by cpu   rates by processor time over all cores instead of by the clock: for a machine that others use too
+  --peer     PyTorch beside them, in turn (fetches torch and transformers into .cache/peer)
+  --window   overlapping clips, with and without sharing frames
+  --long     64 frames, with peak memory`)
+  process.exit(0)
+}
+const T = Number(flags.frames)
+const rounds = Number(flags.rounds)
+const DEPTH = 4
+const dir = await mkdtemp(join(tmpdir(), 'stanflow-engines-'))
+try {
+  console.log(
+    `${cpus()[0]?.model ?? ''}, ${availableParallelism()} cores; ${flags.model}, ${T} frames a clip\n`,
+  )
+  if (flags.window) console.log(await slidingWindow(flags.model, T, rounds))
+  else if (flags.long) console.log(await longClip(flags.model))
+  else await compare()
+} finally {
+  await rm(dir, { recursive: true, force: true })
+}
+
+async function compare(): Promise<void> {
+  const variants = await openAll()
+  const samples = new Map<string, Times[]>()
+  const sample = async (key: string, run: () => Promise<Times>): Promise<void> => {
+    const times = await run()
+    samples.set(key, [...(samples.get(key) ?? []), times])
+  }
+  // Once for warmth, then in turn, so that whatever else the machine does falls on all alike.
+  for (let round = -1; round < rounds; round++) {
+    if (round === 0) samples.clear()
+    for (const variant of variants) {
+      const at = `${variant.engine}/${variant.precision}`
+      if (variant.gemm !== undefined) await sample(`${at}/gemm`, variant.gemm)
+      for (const clips of flags.clips) {
+        for (const kind of ['trunk', 'video'] as const)
+          await sample(`${at}/${kind}/${clips}`, () => variant.run(kind, Number(clips)))
+      }
+    }
+  }
+  for (const variant of variants) await variant.close()
+  console.log(report(variants, samples))
+}
+
+async function openAll(): Promise<readonly Variant[]> {
+  const model = openModel({ model: flags.model, structure: 'auto' })
+  const shared = { ...model, weights: kept(model.weights) }
+  const found = (await probeEngines()).filter(({ device, available }) => device === 'cpu' && available)
+  const wanted = (engine: EngineName, precision: Precision): boolean =>
+    flags.only.length === 0 || flags.only.includes(`${engine}/${precision}`)
+  const variants: Variant[] = []
+  let calibration: string | undefined
+  for (const { engine, precisions, detail } of found) {
+    console.log(`${engine}: ${detail}`)
+    for (const precision of [...precisions].reverse()) {
+      if (!wanted(engine, precision)) continue
+      if (precision !== 'int8') variants.push(await openVariant(shared, T, { engine, precision }))
+      else if (engine === 'onnx') variants.push(await openVariant(shared, T, { engine, precision }))
+      else {
+        calibration ??= await calibrated()
+        variants.push(
+          await openVariant(shared, T, {
+            engine,
+            precision,
+            calibration,
+            gemmCalibration: await gemmRanges(),
+          }),
+        )
+      }
+    }
+  }
+  if (flags.peer) {
+    const python = await peerPython()
+    for (const precision of ['fp32', 'bf16']) {
+      const { name, ...peer } = await openPeer(python, precision, T, DEPTH)
+      variants.push({ engine: name, precision, ...peer })
+    }
+  }
+  return variants
+}
+
+async function calibrated(): Promise<string> {
+  const { size } = openModel({ model: flags.model, structure: 'auto' }).config.vision
+  const clips = Array.from({ length: 8 }, (_, seed) => {
+    const data = pictures(T, size, seed + 2)
+    const bytes = size * size * 3
+    return {
+      frames: Array.from({ length: T }, (_, t) => ({ pixels: data.subarray(t * bytes, (t + 1) * bytes) })),
+    }
+  })
+  const { calibration, drift, layers } = await calibrate(clips, {
+    ...{ model: flags.model, structure: 'auto', frames: T, engine: 'openvino', minCosine: 0.999 },
+  })
+  console.log(
+    `calibrated on ${clips.length} clips: ${layers.int8} layers in int8, ${layers.float} not; cosine to fp32 ${drift.median.toFixed(5)} (median), ${drift.min.toFixed(5)} (least)`,
+  )
+  const path = join(dir, 'ranges.json')
+  await writeFile(path, JSON.stringify(calibration))
+  return path
+}
+
+async function gemmRanges(): Promise<string> {
+  const path = join(dir, 'gemm.json')
+  const about = { format: 'stanflow-calibration', version: 1, model: 'gemm', clips: 1, frames: 1 }
+  await writeFile(path, JSON.stringify({ ...about, layers: gemm.ranges }))
+  return path
+}
+
+function report(variants: readonly Variant[], samples: ReadonlyMap<string, readonly Times[]>): string {
+  const { config } = openModel({ model: flags.model, structure: 'auto' })
+  const all = availableParallelism()
+  const seconds = (key: string): number =>
+    median((samples.get(key) ?? []).map((times) => (flags.by === 'cpu' ? times.cpu / all : times.wall)))
+  const cores = (key: string): number => median((samples.get(key) ?? []).map(({ wall, cpu }) => cpu / wall))
+  // The best matrix product that any engine here has in this precision.
+  const peak = (precision: string): number => {
+    const family = precision.split(' ')[0] as string
+    const rates = variants
+      .filter((v) => v.gemm !== undefined && v.precision.startsWith(family))
+      .map((v) => GEMM_FLOP / seconds(`${v.engine}/${v.precision}/gemm`))
+    return Math.max(...rates) / 1e9
+  }
+  const torch = variants.find(({ engine, precision }) => engine.startsWith('PyTorch') && precision === 'fp32')
+  const rows = variants.flatMap(({ engine, precision }) =>
+    flags.clips.map((clips) => {
+      const key = (kind: string, name = `${engine}/${precision}`): string => `${name}/${kind}/${clips}`
+      const frames = (Number(clips) * T) / seconds(key('trunk'))
+      const gflops = (frames * frameFlop(config)) / 1e9
+      const rate = Number(clips) / seconds(key('video'))
+      const whole = (rate * (T * frameFlop(config) + branchFlop(config, DEPTH, T))) / 1e9
+      const against = (kind: string): string => {
+        if (torch === undefined) return ''
+        const reference = seconds(key(kind, `${torch.engine}/${torch.precision}`))
+        return (reference / seconds(key(kind))).toFixed(2)
+      }
+      return {
+        engine,
+        precision,
+        frames: Number(clips) * T,
+        'CLIP frames/s': frames,
+        'GFLOP/s': gflops,
+        peak: peak(precision),
+        '% of peak': (100 * gflops) / peak(precision),
+        '× torch fp32': against('trunk'),
+        'clips/s': rate,
+        'clip GFLOP/s': whole,
+        '× torch fp32 ': against('video'),
+        cores: cores(key('video')),
+      }
+    }),
+  )
+  return `\nmedians of ${rounds} rounds in turn, by ${flags.by === 'cpu' ? 'processor time' : 'the clock'}; peak: the best GEMM of any engine above in that precision, GFLOP/s\n\n${table(rows)}`
+}
