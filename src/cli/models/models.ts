@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { addCalibrateCommand } from './calibrate.js'
 import { addExportCommand } from './export.js'
 import { addImportCommand } from './import.js'
 import { addListCommand } from './list.js'
@@ -23,4 +24,5 @@ export function addModelsCommand(program: Command): void {
   addPullCommand(models)
   addImportCommand(models)
   addExportCommand(models)
+  addCalibrateCommand(models)
 }

@@ -4,8 +4,8 @@ import { promisify } from 'node:util'
 import type { EngineName, Precision } from '../../../src/engine/engine.js'
 import { loadOn } from '../../../src/engine/host.js'
 import { openModel } from '../../../src/model/load.js'
-import { median, table, timed } from '../table.js'
-import { pictures } from './work.js'
+import { median, table } from '../table.js'
+import { pictures, timed } from './work.js'
 
 const FRAMES = 64
 const ROUNDS = 3

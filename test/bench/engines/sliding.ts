@@ -1,8 +1,8 @@
 import type { ClipPixels, FramePixels } from '../../../src/engine/engine.js'
 import { loadOn } from '../../../src/engine/host.js'
 import { openModel } from '../../../src/model/load.js'
-import { median, table, timed } from '../table.js'
-import { pictures } from './work.js'
+import { median, table } from '../table.js'
+import { pictures, timed } from './work.js'
 
 const STRIDE = 2
 const CLIPS = 24
