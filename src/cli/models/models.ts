@@ -4,6 +4,7 @@ import { addExportCommand } from './export.js'
 import { addImportCommand } from './import.js'
 import { addListCommand } from './list.js'
 import { addPullCommand } from './pull.js'
+import { addVerifyCommand } from './verify.js'
 
 const EXAMPLES = `
 Examples:
@@ -25,4 +26,5 @@ export function addModelsCommand(program: Command): void {
   addImportCommand(models)
   addExportCommand(models)
   addCalibrateCommand(models)
+  addVerifyCommand(models)
 }
