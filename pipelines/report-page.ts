@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { makeFolder } from '../src/connect/files/folder.js'
 import { outputError } from '../src/connect/files/fs-errors.js'
 import { StanflowError } from '../src/errors.js'
 
@@ -19,7 +20,7 @@ export async function writePage(
   const folder = dirname(out)
   const temporary = join(folder, `.tmp-${randomBytes(6).toString('hex')}-${basename(out)}`)
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     const file = createWriteStream(temporary, { flags: 'wx' })
     await pipeline(page, file, signal === undefined ? {} : { signal })
     await rename(temporary, out)

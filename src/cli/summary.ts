@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { BackfillSummary } from '../../pipelines/backfill.js'
 import type { DeadLetter } from '../connect/store.js'
+import type { ErrorCode } from '../errors.js'
 import { formatBytes, formatCount, formatDuration, formatRate, plural, printable, table } from './format.js'
 
 const EXAMPLES_SHOWN = 10
@@ -40,6 +41,18 @@ export function summaryJson(summary: BackfillSummary, more: object = {}): string
 
 const rate = (count: number, seconds: number): number => (seconds > 0 ? count / seconds : 0)
 
+/** What stays as it is until somebody does something about the file. */
+const LASTING: ReadonlySet<string> = new Set<ErrorCode>([
+  'INPUT_EMPTY',
+  'INPUT_NOT_A_FILE',
+  'MEDIA_NOT_VIDEO',
+  'MEDIA_NO_VIDEO_STREAM',
+  'MEDIA_STILL_IMAGE',
+  'MEDIA_TOO_SHORT',
+  'MEDIA_TRUNCATED',
+  'MEDIA_DECODE',
+])
+
 function failures({ deadLetters, to }: BackfillSummary): string[] {
   if (deadLetters.length === 0) return []
   const lines = ['']
@@ -54,7 +67,9 @@ function failures({ deadLetters, to }: BackfillSummary): string[] {
   return [
     ...lines,
     `all of them: ${printable(join(to, 'dead-letter.jsonl'))}`,
-    'retry: run the same command again',
+    deadLetters.every(({ code }) => LASTING.has(code))
+      ? 'once they are repaired or replaced, the same command takes them up'
+      : 'retry: run the same command again',
     '',
   ]
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { StanflowError } from '../errors.js'
 
@@ -7,6 +6,7 @@ export class ByteReader {
   readonly #stream: Readable
   readonly #stallMs: number
   #rest: Uint8Array = new Uint8Array(0)
+  #wake: (() => void) | undefined
 
   /** `stallMs`: how long a wait for data may last before it counts as a hang. */
   constructor(stream: Readable, stallMs: number) {
@@ -15,6 +15,7 @@ export class ByteReader {
     stream.pause()
     // Failures show as an early end; whoever reads judges it.
     stream.on('error', () => undefined)
+    for (const event of ['readable', 'end', 'close']) stream.on(event, () => this.#wake?.())
   }
 
   /** Fills `target`, or as much of it as comes before the end; the number of bytes. @throws StanflowError MEDIA_TIMEOUT */
@@ -43,25 +44,16 @@ export class ByteReader {
     }
   }
 
+  /** Resolves when there may be more. */
   async #arrival(): Promise<void> {
-    const stop = new AbortController()
-    const timer = setTimeout(() => stop.abort(), this.#stallMs)
-    try {
-      const { signal } = stop
-      await Promise.race([
-        once(this.#stream, 'readable', { signal }),
-        once(this.#stream, 'end', { signal }),
-        once(this.#stream, 'close', { signal }),
-      ])
-    } catch (cause) {
-      if (stop.signal.aborted) {
-        throw new StanflowError('MEDIA_TIMEOUT', `the decoder gave nothing for ${this.#stallMs / 1000} s`, {
-          cause,
-        })
-      }
-    } finally {
-      clearTimeout(timer)
-      stop.abort()
-    }
+    let timer: NodeJS.Timeout | undefined
+    const arrived = await new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), this.#stallMs)
+      this.#wake = () => resolve(true)
+    })
+    clearTimeout(timer)
+    this.#wake = undefined
+    if (!arrived)
+      throw new StanflowError('MEDIA_TIMEOUT', `the decoder gave nothing for ${this.#stallMs / 1000} s`)
   }
 }

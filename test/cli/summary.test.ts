@@ -60,7 +60,15 @@ test('failures are grouped by code, most first, with ten examples, the hint and 
   assert.match(text, /INPUT_EMPTY {2}12 videos: hint of INPUT_EMPTY\n {2}e0\.mp4 {2}e0\.mp4 is bad\./)
   assert.match(text, / {2}e9\.mp4 .*\n {2}and 2 more\nMEDIA_NO_VIDEO_STREAM {2}1 video:/)
   assert.doesNotMatch(text, /e10\.mp4/)
-  assert.match(text, /all of them: out\/dead-letter\.jsonl\nretry: run the same command again/)
+  assert.match(
+    text,
+    /all of them: out\/dead-letter\.jsonl\nonce they are repaired or replaced, the same command/,
+  )
+})
+
+test('a retry is offered where one may help', () => {
+  const deadLetters = [letter('bad.mp4', 'MEDIA_DECODE'), letter('slow.mp4', 'MEDIA_TIMEOUT')]
+  assert.match(summaryText({ ...SUMMARY, failed: 2, deadLetters }), /\nretry: run the same command again/)
 })
 
 test('a run that a signal ended says so, and notes are not lost', () => {

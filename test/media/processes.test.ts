@@ -141,7 +141,8 @@ for (const name of ['ffmpeg', 'node-av'] satisfies ReaderName[]) {
   test(`a decoder that hangs: MEDIA_TIMEOUT, by ${name}`, async () => {
     const programs = await findFfmpeg()
     assert.ok(programs)
-    const stallMs = 1000
+    // Long enough for a machine that is busy with other things to start a decoder in.
+    const stallMs = 5000
     const reader =
       name === 'ffmpeg' ? createFfmpegReader(programs, { stallMs }) : createNodeAvReader({ stallMs })
     const video = await reader.probe(long)

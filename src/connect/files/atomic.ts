@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { makeFolder } from './folder.js'
 import { outputError, systemCode } from './fs-errors.js'
 
 /** Temporary files: hidden, so that no reader's `*.parquet` meets one, and told by name when a crash leaves one. */
@@ -19,7 +20,7 @@ export async function writeWhole(path: string, bytes: Uint8Array | string): Prom
   const folder = dirname(path)
   const temporary = join(folder, `.tmp-${randomBytes(6).toString('hex')}-${basename(path)}`)
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     const file = await open(temporary, 'wx')
     try {
       await file.writeFile(bytes)

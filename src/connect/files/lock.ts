@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { link, open, readFile, readlink, rename, rm, stat, utimes } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,6 +11,8 @@ interface Holder {
   readonly id: string
   readonly pid: number
   readonly host: string
+  /** Tells containers apart that share a host name: process numbers of one mean nothing in another. */
+  readonly world: string
   /** Tells a process from a later one with its number; `''` where the system does not say. */
   readonly started: string
   /** ISO 8601. */
@@ -38,6 +40,7 @@ export async function takeLock(dir: string): Promise<Lock> {
     id: randomUUID(),
     pid: process.pid,
     host: hostname(),
+    world: await processWorld(),
     started: (await processStart(process.pid)) ?? '',
     since: new Date().toISOString(),
   }
@@ -45,7 +48,7 @@ export async function takeLock(dir: string): Promise<Lock> {
     const text = await readLock(path)
     if (text === undefined) continue
     const holder = parseHolder(text)
-    if (holder !== undefined && (await isAlive(holder, path))) throw lockedBy(holder)
+    if (holder !== undefined && (await isAlive(holder, path))) throw await lockedBy(holder)
     if (holder === undefined && (await ageSeconds(path)) < 2) await sleep(100)
     else await removeDead(path, text)
   }
@@ -95,8 +98,8 @@ async function readLock(path: string): Promise<string | undefined> {
 function parseHolder(text: string): Holder | undefined {
   try {
     const value: Partial<Holder> = JSON.parse(text)
-    const { id = '', pid, host, started = '', since = '' } = value
-    return pid === undefined || host === undefined ? undefined : { id, pid, host, started, since }
+    const { id = '', pid, host, world = '', started = '', since = '' } = value
+    return pid === undefined || host === undefined ? undefined : { id, pid, host, world, started, since }
   } catch {
     return undefined
   }
@@ -123,9 +126,14 @@ async function removeDead(path: string, dead: string): Promise<void> {
   await rm(aside, { force: true })
 }
 
-/** A process of another machine cannot be looked at; it counts as alive while it touches its lock. */
+/** Whether process numbers mean the same to that holder as to this process. */
+async function isNear({ host, world }: Holder): Promise<boolean> {
+  return host === hostname() && (world === '' || world === (await processWorld()))
+}
+
+/** A process of another machine or container cannot be looked at; it counts as alive while it touches its lock. */
 async function isAlive(holder: Holder, path: string): Promise<boolean> {
-  if (holder.host !== hostname()) return (await ageSeconds(path)) < TOUCHED_WITHIN
+  if (!(await isNear(holder))) return (await ageSeconds(path)) < TOUCHED_WITHIN
   try {
     process.kill(holder.pid, 0)
   } catch (error) {
@@ -139,18 +147,38 @@ async function isAlive(holder: Holder, path: string): Promise<boolean> {
 async function processStart(pid: number): Promise<string | undefined> {
   try {
     const status = await readFile(`/proc/${pid}/stat`, 'latin1')
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'latin1')
+    const boot = await bootId()
     const fields = status.slice(status.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? 'dead' : `${boot.trim()}:${fields[19]}`
+    return fields[0] === 'Z' || fields[0] === 'X' ? 'dead' : `${boot}:${fields[19]}`
   } catch {
     return undefined
   }
 }
 
-function lockedBy(holder: Holder): StanflowError {
-  const elsewhere = holder.host === hostname() ? '' : ` on ${holder.host}`
+const bootId = async (): Promise<string> =>
+  (await readFile('/proc/sys/kernel/random/boot_id', 'latin1')).trim()
+
+/** The machine's first namespace of process numbers, the same after every boot. */
+const FIRST_WORLD = 'pid:[4026531836]'
+
+/** The namespace that process numbers are of, `''` where the system does not say (Linux). */
+async function processWorld(): Promise<string> {
+  try {
+    const world = await readlink('/proc/self/ns/pid')
+    return world === FIRST_WORLD ? world : `${world} ${await bootId()}`
+  } catch {
+    return ''
+  }
+}
+
+async function lockedBy(holder: Holder): Promise<StanflowError> {
+  const elsewhere = (await isNear(holder))
+    ? ''
+    : holder.host === hostname()
+      ? ` in another container called ${holder.host}`
+      : ` on ${holder.host}`
   const minutes = TOUCHED_WITHIN / 60
-  const hint = `Wait for it, or give this run another --to folder. If that machine is gone, its lock ends in ${minutes} minutes.`
+  const hint = `Wait for it, or give this run another --to folder. If that machine or container is gone, its lock ends in ${minutes} minutes.`
   return new StanflowError(
     'OUTPUT_LOCKED',
     `Process ${holder.pid}${elsewhere} has been writing to this folder since ${holder.since}.`,

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StanflowError } from '../../errors.js'
 import type { Recipe, Relabel, ResultFormat } from '../store.js'
@@ -6,6 +5,7 @@ import { writeWhole } from './atomic.js'
 import { completePart, isIncomplete, type Wanted } from './complete.js'
 import { DeadLetters, readDeadLetterFile } from './dead-letters.js'
 import { FileStore, progressOf } from './file-store.js'
+import { makeFolder } from './folder.js'
 import { outputError } from './fs-errors.js'
 import { modelFile, PartNames, recipePlace, samplingSlug } from './layout.js'
 import { takeLock } from './lock.js'
@@ -44,7 +44,7 @@ export interface FileStoreOptions {
 export async function openFileStore(options: FileStoreOptions): Promise<FileStore> {
   const { dir, recipe, version } = options
   if (recipe.dim < 1) throw new StanflowError('INTERNAL', 'An embedding needs at least one dimension.')
-  await mkdir(dir, { recursive: true }).catch((error: unknown) => {
+  await makeFolder(dir).catch((error: unknown) => {
     throw outputError(dir, error)
   })
   const lock = await takeLock(dir)

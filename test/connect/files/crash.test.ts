@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -111,6 +112,22 @@ test('a lock of another machine holds while it is touched', () =>
     await utimes(join(dir, LOCK), longAgo, longAgo)
     await (await open(dir)).close()
   }))
+
+test('a lock of another container that has the same host name holds while it is touched', () =>
+  inFolder(async (dir) => {
+    const holder = { id: 'x', pid: 7, host: hostname(), world: 'pid:[1] a', started: 'a:1', since: '2020' }
+    await writeFile(join(dir, LOCK), JSON.stringify(holder))
+    await assert.rejects(open(dir), /Process 7 in another container called .* has been writing/)
+    const longAgo = new Date(Date.now() - 660_000)
+    await utimes(join(dir, LOCK), longAgo, longAgo)
+    await (await open(dir)).close()
+  }))
+
+test(
+  'a folder that cannot be made, as in /proc, is refused at once',
+  { skip: !existsSync('/proc/self') },
+  () => assert.rejects(open('/proc/stanflow/out'), /Cannot write \/proc\/stanflow\/out/),
+)
 
 test('of eight runs that meet a dead lock at once, each stores or is refused, and nothing is doubled', () =>
   inFolder(async (dir) => {
