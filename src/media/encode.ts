@@ -2,7 +2,9 @@ import {
   AV_CODEC_FLAG_GLOBAL_HEADER,
   AV_LOG_ERROR,
   AV_PICTURE_TYPE_NONE,
+  AV_PIX_FMT_RGB24,
   AV_PKT_DATA_DISPLAYMATRIX,
+  AVERROR_EAGAIN,
   AVERROR_EOF,
   AVFMT_GLOBALHEADER,
   type FFVideoEncoder,
@@ -36,9 +38,7 @@ const ENCODERS: Readonly<Record<VideoCodec, readonly [string, string, Readonly<R
   qtrle: ['qtrle', 'argb', {}],
 }
 
-export interface RenderOptions {
-  /** A libavfilter graph without inputs and with one video output, such as `testsrc2=size=320x180:rate=25:duration=4`. */
-  readonly filter: string
+export interface EncodeOptions {
   readonly codec: VideoCodec
   readonly pixelFormat?: string
   /** Frames from one keyframe to the next. Default: 30. */
@@ -51,8 +51,39 @@ export interface RenderOptions {
   readonly containerOptions?: Readonly<Record<string, string>>
 }
 
+export interface RenderOptions extends EncodeOptions {
+  /** A libavfilter graph without inputs and with one video output, such as `testsrc2=size=320x180:rate=25:duration=4`. */
+  readonly filter: string
+}
+
+/** Pictures drawn elsewhere. */
+export interface DrawnFrames {
+  readonly width: number
+  readonly height: number
+  /** Frames per second. */
+  readonly rate: number
+  /** RGB `[height, width, 3]`, one after another; a buffer may be used again for the next. */
+  readonly frames: Iterable<Uint8Array>
+}
+
 /** Renders a video file; the container follows the extension. Works without an ffmpeg program. @throws StanflowError MEDIA_UNSUPPORTED */
-export async function renderVideo(path: string, options: RenderOptions): Promise<void> {
+export function renderVideo(path: string, options: RenderOptions): Promise<void> {
+  return encode(path, options, options.filter, undefined)
+}
+
+/** Encodes pictures into a video file, as `renderVideo` does. @throws StanflowError MEDIA_UNSUPPORTED */
+export function encodeFrames(path: string, options: EncodeOptions, drawn: DrawnFrames): Promise<void> {
+  const { width, height, rate } = drawn
+  const input = `buffer=video_size=${width}x${height}:pix_fmt=rgb24:time_base=1/${rate}:frame_rate=${rate}`
+  return encode(path, options, input, drawn)
+}
+
+async function encode(
+  path: string,
+  options: EncodeOptions,
+  filter: string,
+  drawn: DrawnFrames | undefined,
+): Promise<void> {
   Log.setLevel(AV_LOG_ERROR)
   process.env.SVT_LOG ??= '1'
   const [encoderName, pixelFormat, defaults] = ENCODERS[options.codec]
@@ -61,8 +92,10 @@ export async function renderVideo(path: string, options: RenderOptions): Promise
   const encoder = new CodecContext()
   const packet = new Packet()
   const frame = new Frame()
+  let feed: Feeder | undefined
   try {
-    const source = openSource(graph, `${options.filter},format=${options.pixelFormat ?? pixelFormat}`)
+    const source = openSource(graph, `${filter},format=${options.pixelFormat ?? pixelFormat}`)
+    feed = drawn && feeder(graph, drawn)
     check(output.allocOutputContext2(null, null, path), `no container for ${path}`)
     const codec = Codec.findEncoderByName(encoderName as FFVideoEncoder)
     if (codec === null) throw new StanflowError('MEDIA_UNSUPPORTED', `there is no encoder ${encoderName}`)
@@ -89,6 +122,10 @@ export async function renderVideo(path: string, options: RenderOptions): Promise
     for (;;) {
       const got = await source.buffersinkGetFrame(frame)
       if (got === AVERROR_EOF) break
+      if (got === AVERROR_EAGAIN && feed !== undefined) {
+        await feed.next()
+        continue
+      }
       check(got, 'the filter graph fails')
       frame.pictType = AV_PICTURE_TYPE_NONE
       check(await encoder.sendFrame(frame), 'a frame is refused')
@@ -100,11 +137,48 @@ export async function renderVideo(path: string, options: RenderOptions): Promise
     check(await output.writeTrailer(), `cannot finish ${path}`)
     await output.closeOutput()
   } finally {
+    feed?.free()
     packet.free()
     frame.free()
     encoder.freeContext()
     graph.free()
     output.freeContext()
+  }
+}
+
+interface Feeder {
+  next(): Promise<void>
+  free(): void
+}
+
+/** Gives the graph one picture after the other, then the end. */
+function feeder(graph: FilterGraph, { width, height, frames }: DrawnFrames): Feeder {
+  const source = graph.filters?.find((one) => one.isSource())
+  if (source === undefined) throw new StanflowError('INTERNAL', 'the filter graph has no input')
+  const pictures = frames[Symbol.iterator]()
+  const picture = new Frame()
+  picture.alloc()
+  let time = 0n
+  return {
+    free: () => picture.free(),
+    async next() {
+      const { value } = pictures.next()
+      if (value === undefined) {
+        check(await source.buffersrcAddFrame(null), 'the filter graph takes no end')
+        return
+      }
+      picture.width = width
+      picture.height = height
+      picture.format = AV_PIX_FMT_RGB24
+      check(picture.allocBuffer(), 'no room for a picture')
+      check(
+        picture.fromBuffer(Buffer.from(value.buffer, value.byteOffset, value.byteLength)),
+        'a picture of another size',
+      )
+      picture.pts = time++
+      check(await source.buffersrcAddFrame(picture), 'the filter graph takes no picture')
+      picture.unref()
+    },
   }
 }
 
@@ -120,7 +194,7 @@ function openSource(graph: FilterGraph, filter: string): FilterContext {
 function configure(
   encoder: CodecContext,
   source: FilterContext,
-  options: RenderOptions,
+  options: EncodeOptions,
   containerFlags: number,
 ): void {
   encoder.width = source.buffersinkGetWidth()
