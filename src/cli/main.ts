@@ -9,6 +9,8 @@ import { addDoctorCommand } from './doctor.js'
 import { fail } from './fail.js'
 import { addModelsCommand } from './models/models.js'
 import { addReportCommand } from './report.js'
+import { addScenesCommand } from './scenes.js'
+import { addTrainCommand } from './train.js'
 
 const EXAMPLES = `
 Examples:
@@ -36,6 +38,8 @@ function build(): Command {
   addDemoCommand(program)
   addDoctorCommand(program)
   addModelsCommand(program)
+  addScenesCommand(program)
+  addTrainCommand(program)
   return program
 }
 

@@ -73,6 +73,15 @@ export const ORDER_PAIRS: readonly (readonly [Motion, Motion])[] = [
   ['approach', 'part'],
 ]
 
+/** What a motion is when it is played backwards. */
+export function reversed(motion: Motion): Motion {
+  for (const [a, b] of ORDER_PAIRS) {
+    if (motion === a) return b
+    if (motion === b) return a
+  }
+  return motion
+}
+
 /** What the camera does, in words; the object rests meanwhile. */
 export const CAMERAS = {
   'pan-left': 'as the camera pans left',
@@ -90,10 +99,18 @@ export type Background = (typeof BACKGROUNDS)[number]
 export const UNSEEN_BACKGROUNDS: readonly Background[] = ['checks', 'waves', 'rings']
 
 /**
- * Whether this shape with this motion is kept for the test: about a seventh of all combinations, by a hash, so that
- * every shape and every motion is still seen apart.
+ * Whether this shape with this motion is kept for the test: about a seventh of all combinations, by a hash. A motion is
+ * held out together with its reverse, so a training clip may be played backwards.
  */
 export function isHeldOut(shape: Shape, motion: Motion): boolean {
-  if (motion === 'rest') return false
-  return createHash('sha256').update(`held out ${shape} ${motion}`).digest().readUInt32LE() % 7 === 0
+  return HELD_OUT.has(`${shape} ${motion}`)
 }
+
+const HELD_OUT: ReadonlySet<string> = new Set(
+  MOTION_NAMES.filter((motion) => motion !== 'rest').flatMap((motion) =>
+    SHAPES.filter((shape) => {
+      const both = [motion, reversed(motion)].sort().join(' ')
+      return createHash('sha256').update(`held out ${shape} ${both}`).digest().readUInt32LE() % 7 === 0
+    }).map((shape) => `${shape} ${motion}`),
+  ),
+)

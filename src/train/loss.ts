@@ -13,3 +13,36 @@ export function nceLoss(tf: Tf, texts: Tensor, videos: Tensor, scale: number): T
   const pairs = tf.mul(tf.add(amongVideos, amongTexts), tf.eye(texts.shape[0] as number))
   return tf.div(tf.sum(pairs), -2 * (texts.shape[0] as number))
 }
+
+/** Which pairs of a batch are what: `[rows, columns]` of 0 and 1. */
+export interface Pairs {
+  /** They belong together. */
+  readonly positive: Tensor
+  /** They count at all. A text that is true of another's video is no negative, and not its positive either. */
+  readonly counted: Tensor
+}
+
+/**
+ * NCE where a row may have several partners and some pairs do not count, over scores that are already scaled: for each
+ * row −log of its partners' share of the softmax, the same for columns, and the mean of both. A scalar.
+ */
+export function pairLoss(tf: Tf, scores: Tensor, { positive, counted }: Pairs): Tensor {
+  const far = (mask: Tensor): Tensor => tf.mul(tf.sub(1, mask), -1e9)
+  const all = tf.add(scores, far(counted))
+  const own = tf.add(scores, far(positive))
+  const along = (axis: number): Tensor => tf.mean(tf.sub(tf.logSumExp(all, axis), tf.logSumExp(own, axis)))
+  return tf.mul(tf.add(along(0), along(1)), 0.5)
+}
+
+/** Cross-entropy of logits `[N, classes]` against shares `[N, classes]` that sum to 1. A scalar. */
+export function shareLoss(tf: Tf, logits: Tensor, shares: Tensor): Tensor {
+  return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), shares), -1)))
+}
+
+/** Pulls unit vectors `[N, dim]` apart: the mean square of what cosines exceed `least` by. A scalar. */
+export function spreadLoss(tf: Tf, unit: Tensor, least: number): Tensor {
+  const count = unit.shape[0] as number
+  const cosines = tf.matMul(unit, unit, false, true)
+  const others = tf.mul(tf.relu(tf.sub(cosines, least)), tf.sub(1, tf.eye(count)))
+  return tf.div(tf.sum(tf.square(others)), count * (count - 1))
+}

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type EncodeOptions, encodeFrames } from '../src/media/encode.js'
+import { openReader } from '../src/media/open-reader.js'
+import type { VideoReader } from '../src/media/reader.js'
+import { drawing } from '../src/scenes/draw.js'
+import { randomFrom } from '../src/scenes/random.js'
+import type { Scene } from '../src/scenes/scene.js'
+import { type ClipSet, openClipSet } from '../src/train/clips.js'
+
+/** Scenes as a model is trained on them: drawn, encoded as real video, decoded again. */
+export interface ShardRequest {
+  /** Where shards are kept; those that are there are taken as they are. */
+  readonly dir: string
+  /** Begins their names. */
+  readonly name: string
+  readonly scenes: readonly Scene[]
+  readonly frames: number
+  /** Pixels along a side of the video, and of the frames decoded from it. */
+  readonly side: number
+  readonly size: number
+  /** Every frame at a random moment of its own segment, not in the middle. */
+  readonly jitter: boolean
+  readonly onProgress?: (clips: number) => void
+  readonly signal?: AbortSignal
+}
+
+const PER_FILE = 250
+
+/** Codecs and qualities in turn, a shard each: the model must not mistake one codec's traces for the world. */
+const CODINGS: readonly (EncodeOptions & { readonly extension: string })[] = [
+  { extension: 'mp4', codec: 'h264', encoderOptions: { crf: '23', threads: '1' } },
+  { extension: 'webm', codec: 'vp9', encoderOptions: { threads: '1' } },
+  { extension: 'mp4', codec: 'h264', encoderOptions: { crf: '31', threads: '1' } },
+  { extension: 'avi', codec: 'mpeg4', encoderOptions: { q: '5', threads: '1' } },
+]
+
+/** @throws StanflowError MEDIA_*; `signal`'s reason */
+export async function clipShards(request: ShardRequest): Promise<ClipSet> {
+  const { dir, name, scenes, frames, side, size, jitter } = request
+  const recipe = createHash('sha256').update(JSON.stringify([scenes, frames, side, size, jitter, PER_FILE]))
+  const mark = recipe.digest('hex').slice(0, 8)
+  const moments = (index: number): number[] => momentsOf(scenes[index] as Scene, frames, jitter)
+  await mkdir(dir, { recursive: true })
+  const files: string[] = []
+  let reader: VideoReader | undefined
+  try {
+    for (let from = 0; from < scenes.length; from += PER_FILE) {
+      request.signal?.throwIfAborted()
+      const number = String(files.length).padStart(3, '0')
+      const file = join(dir, `${name}-${mark}-${number}.rgb`)
+      if (!existsSync(file)) {
+        reader ??= (await openReader('node-av')).reader
+        await makeShard(file, files.length, scenes.slice(from, from + PER_FILE), reader, request)
+      }
+      files.push(file)
+      request.onProgress?.(Math.min(from + PER_FILE, scenes.length))
+    }
+  } finally {
+    await reader?.close()
+  }
+  return openClipSet(scenes, moments, { files, perFile: PER_FILE, frames, size })
+}
+
+/** Moments of a clip's frames, 0..1: one in each of `frames` segments of equal length. */
+function momentsOf({ id }: Scene, frames: number, jitter: boolean): number[] {
+  const random = randomFrom(`moments ${id}`)
+  return Array.from({ length: frames }, (_, t) => (t + (jitter ? random.next() : 0.5)) / frames)
+}
+
+/** One video of all the scenes behind each other, each from a keyframe on; then its frames, as the model takes them. */
+async function makeShard(
+  file: string,
+  number: number,
+  scenes: readonly Scene[],
+  reader: VideoReader,
+  { frames, side, size, jitter }: ShardRequest,
+): Promise<void> {
+  const { extension, ...coding } = CODINGS[number % CODINGS.length] as (typeof CODINGS)[number]
+  const video = `${file}.unfinished.${extension}`
+  function* pictures(): Generator<Uint8Array> {
+    const picture = new Uint8Array(side * side * 3)
+    for (const scene of scenes) {
+      const { frame } = drawing(scene, side)
+      for (const moment of momentsOf(scene, frames, jitter)) {
+        frame(moment, picture)
+        yield picture
+      }
+    }
+  }
+  await encodeFrames(
+    video,
+    { ...coding, gop: frames },
+    { width: side, height: side, rate: 6, frames: pictures() },
+  )
+  const info = await reader.probe(video)
+  const indices = [...info.timestamps.keys()]
+  const out = await open(`${file}.unfinished`, 'w')
+  try {
+    for await (const { pixels } of reader.frames({ video: info, indices, geometry: { kind: 'crop', size } }))
+      await out.write(pixels)
+  } finally {
+    await out.close()
+  }
+  await rename(`${file}.unfinished`, file)
+  await rm(video)
+}

@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type EncodeOptions, encodeFrames } from '../src/media/encode.js'
+import { drawing } from '../src/scenes/draw.js'
+import type { Split } from '../src/scenes/scene.js'
+import { type Task, type TaskScene, taskScenes } from '../src/scenes/sets.js'
+
+export interface ScenesOptions {
+  readonly task: Task
+  readonly split: Split
+  readonly seed: number
+  readonly count: number
+  /** Pixels along a side. */
+  readonly side: number
+  readonly to: string
+}
+
+export interface ScenesHooks {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (done: number, of: number) => void
+}
+
+export interface ScenesSummary {
+  readonly to: string
+  readonly captions: string
+  readonly videos: number
+  /** Videos that were there before. */
+  readonly kept: number
+}
+
+/** Two seconds. */
+const FRAMES = 24
+const RATE = 12
+
+const CODINGS: readonly (EncodeOptions & { readonly extension: string })[] = [
+  { extension: 'mp4', codec: 'h264' },
+  { extension: 'webm', codec: 'vp9' },
+  { extension: 'mkv', codec: 'hevc' },
+  { extension: 'avi', codec: 'mpeg4' },
+]
+
+/** One scene as a line of `captions.jsonl`: what `stanflow evaluate` reads, and a list that `stanflow backfill` takes. */
+export interface SceneLine {
+  /** Relative to the file. */
+  readonly path: string
+  readonly text: string
+  readonly label?: string
+  readonly contrast?: string
+  /** Whether such an object with such a motion was kept from training. */
+  readonly heldOut: boolean
+  readonly background: string
+}
+
+/** Writes scenes as videos, with their captions beside them. What is there already is kept. @throws StanflowError MEDIA_UNSUPPORTED */
+export async function writeScenes(options: ScenesOptions, hooks: ScenesHooks = {}): Promise<ScenesSummary> {
+  const { task, split, seed, count, side, to } = options
+  await mkdir(to, { recursive: true })
+  const lines: SceneLine[] = []
+  let kept = 0
+  for (const [n, one] of taskScenes(task, split, seed, count).entries()) {
+    hooks.signal?.throwIfAborted()
+    const { extension, ...coding } = CODINGS[n % CODINGS.length] as (typeof CODINGS)[number]
+    const file = `${one.scene.id}.${extension}`
+    if (existsSync(join(to, file))) kept++
+    else await writeScene(to, file, one, side, coding)
+    const { label, contrast, caption, scene } = one
+    lines.push({
+      path: file,
+      text: caption.text,
+      ...(label !== undefined && { label }),
+      ...(contrast !== undefined && { contrast }),
+      heldOut: scene.heldOut,
+      background: scene.background,
+    })
+    hooks.onProgress?.(n + 1, count)
+  }
+  const captions = join(to, 'captions.jsonl')
+  await writeFile(captions, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  return { to, captions, videos: lines.length, kept }
+}
+
+async function writeScene(
+  dir: string,
+  file: string,
+  { scene }: TaskScene,
+  side: number,
+  coding: EncodeOptions,
+): Promise<void> {
+  const unfinished = join(dir, `.unfinished-${file}`)
+  await encodeFrames(unfinished, coding, { width: side, height: side, rate: RATE, frames: pictures() })
+  await rename(unfinished, join(dir, file))
+
+  function* pictures(): Generator<Uint8Array> {
+    const picture = new Uint8Array(side * side * 3)
+    const { frame } = drawing(scene, side)
+    for (let n = 0; n < FRAMES; n++) {
+      frame((n + 0.5) / FRAMES, picture)
+      yield picture
+    }
+  }
+}

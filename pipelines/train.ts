@@ -1,0 +1,81 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { loadLibrary } from '../src/engine/tfjs/library.js'
+import { clipTokenizerJson } from '../src/model/embedded.js'
+import { makeScene, type Scene } from '../src/scenes/scene.js'
+import { type Task, taskScenes } from '../src/scenes/sets.js'
+import { MOTION_NAMES } from '../src/scenes/vocabulary.js'
+import { sceneWords } from '../src/scenes/words.js'
+import { readTrainConfig, type TrainConfig } from '../src/train/config.js'
+import { runTraining, type StepAbout, type TrainSummary } from '../src/train/run.js'
+import { cutTokenizer } from '../src/train/tokenizer.js'
+import { clipShards } from './clip-shards.js'
+
+export interface TrainOptions {
+  /** A `train.yaml`. */
+  readonly config: string
+  /** Checkpoint, log and model go here; a run that was cut off goes on. */
+  readonly to: string
+}
+
+export interface TrainHooks {
+  readonly signal?: AbortSignal
+  readonly onClips?: (set: string, done: number, of: number) => void
+  readonly onStep?: (about: StepAbout) => void
+}
+
+/** Scenes → video → clips → training steps → a model folder. @throws StanflowError CONFIG_INVALID, ENGINE_MISSING, MEDIA_* */
+export async function train(
+  { config: file, to }: TrainOptions,
+  hooks: TrainHooks = {},
+): Promise<TrainSummary> {
+  const config = await readTrainConfig(file)
+  await mkdir(to, { recursive: true })
+  const tf = loadLibrary('@tensorflow/tfjs-node', {
+    device: 'cpu',
+    ...(config.threads !== undefined && { threads: config.threads }),
+  })
+  const { frames, data, model } = config
+  const sets = {
+    train: trainingScenes(config),
+    appearance: validationScenes(config, 'appearance'),
+    motion: validationScenes(config, 'motion'),
+  }
+  const shards = (name: keyof typeof sets) =>
+    clipShards({
+      dir: join(to, 'clips'),
+      name,
+      scenes: sets[name],
+      frames,
+      side: data.side,
+      size: model.size,
+      jitter: name === 'train',
+      onProgress: (done) => hooks.onClips?.(name, done, sets[name].length),
+      ...(hooks.signal && { signal: hooks.signal }),
+    })
+  const training = await shards('train')
+  const validation = { appearance: await shards('appearance'), motion: await shards('motion') }
+  try {
+    return await runTraining({
+      ...{ tf, config, training, validation, dir: to },
+      tokenizer: cutTokenizer(JSON.parse(clipTokenizerJson()) as object, sceneWords()),
+      ...(hooks.signal && { signal: hooks.signal }),
+      ...(hooks.onStep && { onStep: hooks.onStep }),
+    })
+  } finally {
+    for (const set of [training, validation.appearance, validation.motion]) set.close()
+  }
+}
+
+/** Scenes at rest come more often: only they, and objects that meet or part, show two objects. */
+const TRAIN_MOTIONS = [...MOTION_NAMES, 'rest', 'rest', 'rest'] as const
+const PAIRS = 0.8
+
+function trainingScenes({ seed, data }: TrainConfig): Scene[] {
+  return Array.from({ length: data.train }, (_, index) =>
+    makeScene({ split: 'train', seed, index, motions: TRAIN_MOTIONS, pairs: PAIRS }),
+  )
+}
+
+const validationScenes = ({ seed, data }: TrainConfig, task: Task): Scene[] =>
+  taskScenes(task, 'validation', seed, data.validation).map(({ scene }) => scene)

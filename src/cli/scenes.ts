@@ -1,0 +1,74 @@
+import { type Command, Option } from 'commander'
+import { SPLITS, type Split } from '../scenes/scene.js'
+import { TASKS, type Task } from '../scenes/sets.js'
+import { wholeNumber } from './flags.js'
+import { plural, printable } from './format.js'
+import { ProgressLine } from './line.js'
+import { bar } from './progress-lines.js'
+import { drainOnSignals } from './signals.js'
+
+const EXAMPLES = `
+Examples:
+  stanflow scenes --to scenes --count 100
+  stanflow scenes --to test-motion --task motion --split test --count 256
+  stanflow evaluate test-motion/captions.jsonl --model default
+
+The same command writes the same scenes everywhere; videos that are there are kept. captions.jsonl has a line a video.
+The test split has backgrounds, and every second scene a combination of object and motion, that training never shows.
+`
+
+interface Flags {
+  readonly to: string
+  readonly task: Task
+  readonly split: Split
+  readonly count: number
+  readonly seed: number
+  readonly side: number
+  readonly json?: boolean
+}
+
+export function addScenesCommand(program: Command): void {
+  program
+    .command('scenes')
+    .description('write motion scenes: short videos with captions, to train and test models on')
+    .addOption(new Option('--to <folder>', 'where videos and captions.jsonl go').makeOptionMandatory())
+    .addOption(new Option('--task <task>', 'what the scenes test').choices(TASKS).default('motion'))
+    .addOption(new Option('--split <split>', 'which part of the data').choices(SPLITS).default('test'))
+    .addOption(new Option('--count <n>', 'scenes to write').argParser(wholeNumber(1, 100_000)).default(32))
+    .addOption(
+      new Option('--seed <n>', 'another seed, other scenes').argParser(wholeNumber(0, 2 ** 31)).default(1),
+    )
+    .addOption(new Option('--side <n>', 'pixels along a side').argParser(wholeNumber(32, 1024)).default(240))
+    .addOption(new Option('--json', 'one JSON document on stdout'))
+    .addHelpText('after', EXAMPLES)
+    .action((flags: Flags) => run(flags))
+}
+
+async function run({ json = false, ...options }: Flags): Promise<void> {
+  const { writeScenes } = await import('../../pipelines/scenes.js')
+  const line = new ProgressLine(json)
+  const drain = drainOnSignals(() => line.clear())
+  try {
+    const summary = await writeScenes(
+      { ...options, side: options.side + (options.side % 2) },
+      {
+        signal: drain.signal,
+        onProgress: (done, of) => line.show(`${bar(done / of, 20)} ${done} of ${plural(of, 'scene')}`),
+      },
+    )
+    line.clear()
+    const { videos, kept, captions } = summary
+    process.stdout.write(
+      json
+        ? `${JSON.stringify(summary)}\n`
+        : `${plural(videos, 'scene')} (${kept} there before), captions in ${printable(captions)}\n`,
+    )
+  } catch (error) {
+    if (!drain.signal.aborted || error !== drain.signal.reason) throw error
+    process.stderr.write('stopped; run the same command again to go on\n')
+    process.exitCode = 130
+  } finally {
+    line.clear()
+    drain.release()
+  }
+}

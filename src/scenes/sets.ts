@@ -1,0 +1,50 @@
+import { type Caption, fullCaption, motionCaption, plainCaption } from './captions.js'
+import { makeScene, type Scene, type Split } from './scene.js'
+import { CAMERAS, MOTION_NAMES, reversed } from './vocabulary.js'
+
+export const TASKS = ['appearance', 'motion', 'camera'] as const
+/**
+ * appearance: two objects, told by shape and colour, no two scenes with the same caption; a pure test of what is there.
+ * motion: every motion; a pure test of what happens. camera: an object at rest and a camera that moves.
+ */
+export type Task = (typeof TASKS)[number]
+
+export interface TaskScene {
+  readonly scene: Scene
+  readonly caption: Caption
+  /** What recognition is to say; absent for appearance. */
+  readonly label?: string
+  /** The label of the same scene played backwards, where that is another. */
+  readonly contrast?: string
+}
+
+/** The scenes of one split of a task: the same for the same seed. */
+export function taskScenes(task: Task, split: Split, seed: number, count: number): TaskScene[] {
+  if (task === 'appearance') return appearanceScenes(split, seed, count)
+  const cameras = task === 'camera' ? 1 : 0
+  return Array.from({ length: count }, (_, index) => {
+    const scene = makeScene({ split, seed: seed + 1000, index, motions: MOTION_NAMES, cameras })
+    const caption = fullCaption(scene)
+    if (scene.camera !== undefined) return { scene, caption, label: `something ${CAMERAS[scene.camera]}` }
+    const backwards = reversed(scene.motion)
+    return {
+      ...{ scene, caption, label: motionCaption(scene.motion) },
+      ...(backwards !== scene.motion && { contrast: motionCaption(backwards) }),
+    }
+  })
+}
+
+function appearanceScenes(split: Split, seed: number, count: number): TaskScene[] {
+  const scenes = new Map<string, TaskScene>()
+  for (let index = 0; scenes.size < count; index++) {
+    const motions = ['rest', 'approach', 'part'] as const
+    const scene = makeScene({ split, seed, index, motions, pairs: 1 })
+    // In whichever order they are named, the same two objects are the same caption.
+    const key = scene.actors
+      .map(({ colour, shape }) => `${colour} ${shape}`)
+      .sort()
+      .join()
+    if (!scenes.has(key)) scenes.set(key, { scene, caption: plainCaption(scene) })
+  }
+  return [...scenes.values()]
+}

@@ -1,0 +1,193 @@
+import type { TextTokenizer, TokenBatch } from '../model/tokenizer.js'
+import { type Caption, isTrueOf, variedCaption } from '../scenes/captions.js'
+import { type Random, randomFrom } from '../scenes/random.js'
+import type { Scene } from '../scenes/scene.js'
+import { COLOUR_NAMES, MOTION_NAMES, reversed, SHAPES } from '../scenes/vocabulary.js'
+import type { ClipSet } from './clips.js'
+import type { ClipsStage, PicturesStage } from './config.js'
+
+/** A matrix for a loss, row-major. */
+export interface Matrix {
+  readonly rows: number
+  readonly columns: number
+  readonly data: Float32Array
+}
+
+export interface Texts extends TokenBatch {
+  readonly length: number
+}
+
+/** Single frames with a caption each. */
+export interface PictureBatch {
+  readonly pixels: Uint8Array
+  readonly texts: Texts
+  /** Caption i may be a negative of picture j, or is its own. */
+  readonly counted: Matrix
+  /** Shares of colours, of shapes and of both together among a picture's objects. */
+  readonly colours: Matrix
+  readonly shapes: Matrix
+  readonly things: Matrix
+}
+
+/** N clips; behind them in every list the same clips backwards. */
+export interface ClipBatch {
+  readonly pixels: Uint8Array
+  readonly count: number
+  /** `[2N]`: captions with the motion. */
+  readonly texts: Texts
+  readonly counted: Matrix
+  /** `[N]`: captions without. */
+  readonly objects: Texts
+  /** `[N, 2N]` */
+  readonly objectCounted: Matrix
+  readonly objectPositive: Matrix
+  /** Which motion, as shares `[2N, motions]`. */
+  readonly motions: Matrix
+}
+
+export function tokenise(tokenizer: TextTokenizer, texts: readonly string[]): Texts {
+  const length = Math.max(...texts.map((text) => tokenizer.encode(text, 32).length))
+  return { ...tokenizer.batch(texts, length), length }
+}
+
+const matrix = (rows: number, columns: number, value: (row: number, column: number) => number): Matrix => ({
+  rows,
+  columns,
+  data: Float32Array.from({ length: rows * columns }, (_, at) =>
+    value(Math.floor(at / columns), at % columns),
+  ),
+})
+
+/** 1 where caption i is its own scene's or false of scene j. */
+function countedPairs(
+  captions: readonly Caption[],
+  scenes: readonly Scene[],
+  own: (i: number, j: number) => boolean,
+): Matrix {
+  return matrix(captions.length, scenes.length, (i, j) => {
+    if (own(i, j)) return 1
+    return isTrueOf((captions[i] as Caption).claim, scenes[j] as Scene) ? 0 : 1
+  })
+}
+
+/** People write labels as sentences around them, too. */
+const dressed = (random: Random, { text }: Caption): string =>
+  random.chance(0.2) ? `a video of ${text}.` : text
+
+const isSingle = ({ actors }: Scene): boolean => actors.length === 1
+
+/** Draws batches; the same step has the same batch in every run. */
+export class Batches {
+  readonly #set: ClipSet
+  readonly #tokenizer: TextTokenizer
+  readonly #frames: number
+  readonly #size: number
+  readonly #seed: string
+
+  constructor(set: ClipSet, tokenizer: TextTokenizer, shape: { frames: number; size: number }, seed: string) {
+    this.#set = set
+    this.#tokenizer = tokenizer
+    this.#frames = shape.frames
+    this.#size = shape.size
+    this.#seed = seed
+  }
+
+  pictures({ batch, single, steps }: PicturesStage, step: number, part: number): PictureBatch {
+    const random = randomFrom(`${this.#seed} pictures ${step} ${part}`)
+    const frameBytes = this.#size * this.#size * 3
+    const pixels = new Uint8Array(batch * frameBytes)
+    const onlySingle = step < steps * single
+    const scenes: Scene[] = []
+    while (scenes.length < batch) {
+      const wantPair = !onlySingle && random.chance(0.6)
+      const index = this.#pick(random, (scene) => isSingle(scene) !== wantPair)
+      const scene = this.#set.scenes[index] as Scene
+      const t = random.int(this.#frames)
+      const moment = this.#set.moments(index)[t] as number
+      if (scene.actors.some(({ from, until }) => moment < from || moment > until)) continue
+      const at = scenes.length * frameBytes
+      this.#set.read(index, t, pixels, at)
+      if (random.chance(0.5)) mirror(pixels, at, this.#size)
+      scenes.push(scene)
+    }
+    const captions = scenes.map((scene) => variedCaption(random, scene, false))
+    const parts = <T>(names: readonly T[], of: (actor: Scene['actors'][number]) => T): Matrix =>
+      matrix(batch, names.length, (row, column) => {
+        const { actors } = scenes[row] as Scene
+        return actors.filter((actor) => of(actor) === names[column]).length / actors.length
+      })
+    return {
+      pixels,
+      texts: tokenise(
+        this.#tokenizer,
+        captions.map((caption) => dressed(random, caption)),
+      ),
+      counted: countedPairs(captions, scenes, (i, j) => i === j),
+      colours: parts(COLOUR_NAMES, ({ colour }) => colour),
+      shapes: parts(SHAPES, ({ shape }) => shape),
+      things: parts(THINGS, ({ colour, shape }) => `${colour} ${shape}`),
+    }
+  }
+
+  clips({ batch, motions, single }: ClipsStage, step: number, part: number): ClipBatch {
+    const random = randomFrom(`${this.#seed} clips ${step} ${part}`)
+    const clipBytes = this.#frames * this.#size * this.#size * 3
+    const pixels = new Uint8Array(batch * clipBytes)
+    const forward = Array.from({ length: batch }, (_, n) => {
+      const motion = random.pick(motions)
+      const index = this.#pick(random, (scene) => scene.motion === motion && (!single || isSingle(scene)))
+      this.#set.readAll(index, pixels, n * clipBytes)
+      return this.#set.scenes[index] as Scene
+    })
+    const scenes = [...forward, ...forward.map((scene) => ({ ...scene, motion: reversed(scene.motion) }))]
+    const captions = scenes.map((scene) => variedCaption(random, scene, true))
+    const objects = forward.map((scene) => variedCaption(random, scene, false))
+    const ownObject = (i: number, j: number): boolean => j % batch === i
+    // Motions that are their own reverse make two true captions: those are no negatives of each other.
+    const tokens = (all: readonly Caption[]): Texts =>
+      tokenise(
+        this.#tokenizer,
+        all.map((caption) => dressed(random, caption)),
+      )
+    return {
+      pixels,
+      count: batch,
+      texts: tokens(captions),
+      counted: countedPairs(captions, scenes, (i, j) => i === j),
+      objects: tokens(objects),
+      objectCounted: countedPairs(objects, scenes, ownObject),
+      objectPositive: matrix(batch, 2 * batch, (i, j) => (ownObject(i, j) ? 1 : 0)),
+      motions: matrix(2 * batch, MOTION_NAMES.length, (n, m) =>
+        scenes[n]?.motion === MOTION_NAMES[m] ? 1 : 0,
+      ),
+    }
+  }
+
+  #pick(random: Random, fits: (scene: Scene) => boolean): number {
+    const { scenes } = this.#set
+    for (let attempt = 0; attempt < 10_000; attempt++) {
+      const index = random.int(scenes.length)
+      if (fits(scenes[index] as Scene)) return index
+    }
+    throw new RangeError('no scene of the training set fits the stage')
+  }
+}
+
+/** Every colour with every shape. */
+export const THINGS: readonly string[] = COLOUR_NAMES.flatMap((colour) =>
+  SHAPES.map((shape) => `${colour} ${shape}`),
+)
+
+/** Left and right changed places: nothing a caption of a still picture says is changed by it. */
+function mirror(pixels: Uint8Array, at: number, size: number): void {
+  for (let y = 0; y < size; y++) {
+    const row = at + y * size * 3
+    for (let left = 0, right = size - 1; left < right; left++, right--) {
+      for (let c = 0; c < 3; c++) {
+        const held = pixels[row + left * 3 + c] as number
+        pixels[row + left * 3 + c] = pixels[row + right * 3 + c] as number
+        pixels[row + right * 3 + c] = held
+      }
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs'
+import { rename } from 'node:fs/promises'
+import { openSafetensors } from '../model/formats/safetensors.js'
+import type { StoredTensor } from '../model/formats/stored.js'
+import { writeSafetensors } from '../model/formats/write-safetensors.js'
+import { toHalf } from './half.js'
+import { type Parameters, parameter } from './parameters.js'
+
+/** Where a run stands: the next thing it does is `step` of `stage`. */
+export interface Position {
+  readonly stage: number
+  readonly step: number
+  /** Steps since the run began, over all stages. */
+  readonly total: number
+  /** Seconds spent in steps so far, over all sittings. */
+  readonly seconds: number
+  readonly bestScore: number
+  /** Of model and data: a run goes on only with its own. Stages may be given more steps meanwhile. */
+  readonly recipe: string
+}
+
+const FIRST = 'first.'
+const SECOND = 'second.'
+
+/** Writes parameters and the optimizer's state, whole or not at all. */
+export async function saveCheckpoint(
+  path: string,
+  parameters: Parameters,
+  position: Position,
+): Promise<void> {
+  const tensors = new Map<string, StoredTensor>()
+  for (const [name, { shape, value, first, second }] of parameters) {
+    tensors.set(name, float32(shape, value))
+    tensors.set(FIRST + name, float32(shape, first))
+    tensors.set(SECOND + name, float32(shape, second))
+  }
+  await writeSafetensors(`${path}.unfinished`, tensors, { metadata: { position: JSON.stringify(position) } })
+  await rename(`${path}.unfinished`, path)
+}
+
+export interface Restored {
+  readonly parameters: Parameters
+  readonly position: Position
+}
+
+/** Undefined where there is none yet. @throws StanflowError MODEL_WEIGHTS */
+export function readCheckpoint(path: string): Restored | undefined {
+  if (!existsSync(path)) return undefined
+  const file = openSafetensors(path)
+  try {
+    const copy = (name: string): Float32Array => Float32Array.from(file.read(name).data)
+    const names = [...file.names].filter((name) => !name.startsWith(FIRST) && !name.startsWith(SECOND))
+    const parameters = names.map((name) => {
+      const { shape } = file.read(name)
+      const fresh = parameter(shape, copy(name))
+      fresh.first.set(copy(FIRST + name))
+      fresh.second.set(copy(SECOND + name))
+      return [name, fresh] as const
+    })
+    return {
+      parameters: new Map(parameters),
+      position: JSON.parse(file.metadata.position ?? '{}') as Position,
+    }
+  } finally {
+    file.close()
+  }
+}
+
+/** The model as users load it: half precision, without what served training only. */
+export async function saveModel(path: string, parameters: Parameters): Promise<number> {
+  const tensors = new Map<string, StoredTensor>()
+  for (const [name, { shape, value }] of parameters) {
+    if (name.startsWith('aux.')) continue
+    const half = toHalf(value)
+    tensors.set(name, { dtype: 'F16', shape, bytes: () => bytesOf(half) })
+  }
+  const { bytes } = await writeSafetensors(`${path}.unfinished`, tensors)
+  await rename(`${path}.unfinished`, path)
+  return bytes
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Uint16Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength)
+
+const float32 = (shape: readonly number[], data: Float32Array): StoredTensor => ({
+  dtype: 'F32',
+  shape,
+  bytes: () => bytesOf(data),
+})

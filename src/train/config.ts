@@ -1,0 +1,132 @@
+import { readFile } from 'node:fs/promises'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { StanflowError } from '../errors.js'
+import { MOTION_NAMES } from '../scenes/vocabulary.js'
+
+const count = z.int().positive()
+const share = z.number().min(0).max(1)
+const group = z.tuple([z.string(), z.number().min(0)])
+
+const Shared = {
+  /** What the log calls it. */
+  name: z.string().min(1),
+  steps: count,
+  batch: count,
+  /** Batches whose gradients are averaged for one step. */
+  accumulate: count.default(1),
+  /** Peak learning rate. */
+  rate: z.number().positive(),
+  /** Part of the steps in which the rate rises. */
+  warmup: share.default(0.05),
+  /** Pattern and part of the rate, the first that matches; what matches none is frozen. */
+  groups: z
+    .array(group)
+    .min(1)
+    .default([['*', 1]]),
+  /** Weight of the loss that keeps the motions' texts apart. */
+  spread: z.number().min(0).default(1),
+}
+
+/** CLIP alone on single frames. */
+const Pictures = z.strictObject({
+  ...Shared,
+  kind: z.literal('pictures'),
+  /** Part of the steps, from the start, with one object in every picture. */
+  single: share.default(0.3),
+})
+
+/** CLIP with its branch on clips, each batch forwards and backwards. */
+const Clips = z.strictObject({
+  ...Shared,
+  kind: z.literal('clips'),
+  motions: z
+    .array(z.enum(MOTION_NAMES))
+    .min(2)
+    .default([...MOTION_NAMES]),
+  /** Only scenes of one object. */
+  single: z.boolean().default(false),
+})
+
+const TrainFile = z.strictObject({
+  seed: z.int().default(1),
+  threads: count.optional(),
+  /** Frames in a clip. */
+  frames: count.max(64).default(12),
+  model: z.strictObject({
+    size: count.default(60),
+    patch: count.default(12),
+    width: count.default(128),
+    layers: count.default(4),
+    heads: count.default(4),
+    'text-width': count.default(128),
+    'text-layers': count.default(2),
+    dim: count.default(128),
+    structure: z.string().default('stan-conv'),
+    depth: count.default(2),
+  }),
+  data: z.strictObject({
+    /** Clips to train on, and scenes of each kind to validate on. */
+    train: count,
+    validation: count.default(256),
+    /** Pixels along a side of the videos that the clips are decoded from. */
+    side: count.default(90),
+  }),
+  optimizer: z
+    .strictObject({
+      betas: z.tuple([share, share]).default([0.9, 0.98]),
+      'weight-decay': z.number().min(0).default(0.02),
+      clip: z.number().positive().default(5),
+    })
+    .prefault({}),
+  'validate-every': count.default(200),
+  'checkpoint-seconds': z.number().positive().default(60),
+  stages: z.array(z.discriminatedUnion('kind', [Pictures, Clips])).min(1),
+})
+
+export type TrainConfig = Readonly<z.output<typeof TrainFile>>
+export type Stage = TrainConfig['stages'][number]
+export type PicturesStage = Extract<Stage, { kind: 'pictures' }>
+export type ClipsStage = Extract<Stage, { kind: 'clips' }>
+
+/** Reads a `train.yaml`. @throws StanflowError CONFIG_INVALID */
+export async function readTrainConfig(path: string): Promise<TrainConfig> {
+  let json: unknown
+  try {
+    json = parse(await readFile(path, 'utf8'))
+  } catch (cause) {
+    throw new StanflowError('CONFIG_INVALID', `cannot read ${path} as YAML`, { cause })
+  }
+  const parsed = TrainFile.safeParse(json)
+  if (!parsed.success)
+    throw new StanflowError('CONFIG_INVALID', `${path}: ${z.prettifyError(parsed.error)}`, {
+      hint: 'docs/training.md lists every key.',
+    })
+  return parsed.data
+}
+
+/** `config.json` in Hugging Face's layout. */
+export function clipJson({ model }: TrainConfig, vocabulary: number, eos: number): object {
+  return {
+    model_type: 'clip',
+    projection_dim: model.dim,
+    vision_config: {
+      hidden_size: model.width,
+      intermediate_size: 4 * model.width,
+      num_hidden_layers: model.layers,
+      num_attention_heads: model.heads,
+      image_size: model.size,
+      patch_size: model.patch,
+    },
+    text_config: {
+      hidden_size: model['text-width'],
+      intermediate_size: 4 * model['text-width'],
+      num_hidden_layers: model['text-layers'],
+      num_attention_heads: model.heads,
+      vocab_size: vocabulary,
+      max_position_embeddings: 32,
+      bos_token_id: eos - 1,
+      eos_token_id: eos,
+    },
+  }
+}

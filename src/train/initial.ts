@@ -1,0 +1,58 @@
+import type { ClipConfig } from '../model/config.js'
+import { randomFrom } from '../scenes/random.js'
+
+/** Where training starts. Depth and scale keep a pre-norm transformer of a few layers from exploding or fading. */
+export function initialWeights(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  config: ClipConfig,
+  seed: number,
+): Map<string, Float32Array> {
+  const weights = new Map<string, Float32Array>()
+  for (const [name, shape] of shapes) weights.set(name, draw(name, shape, seed))
+  weights.set('vision_model.embeddings.position_embedding.weight', positions(config))
+  return weights
+}
+
+/** Spread of what is drawn, by the first pattern that fits. */
+const SPREADS: readonly (readonly [RegExp, number | undefined])[] = [
+  [/token_embedding/, 0.15],
+  [/position_embedding/, 0.05],
+  [/class_embedding/, 0.2],
+  [/STAN_time_embed/, 0.15],
+  // Small, not zero as in the paper: from zero, direction took longer to be found.
+  [/(temporal_fc|\.up)\.weight/, undefined],
+]
+
+function draw(name: string, shape: readonly number[], seed: number): Float32Array {
+  const data = new Float32Array(shape.reduce((product, side) => product * side, 1))
+  if (name === 'logit_scale') return data.fill(Math.log(1 / 0.07))
+  if (name.endsWith('.bias')) return data
+  if (/norm\d?\.weight$/.test(name)) return data.fill(1)
+  const fanIn = shape.slice(1).reduce((product, side) => product * side, 1)
+  const residual = /(out_proj|fc2|temporal_fc|\.up)\.weight$/.test(name) ? 0.4 : 1
+  const spread = SPREADS.find(([pattern]) => pattern.test(name))?.[1] ?? residual * fanIn ** -0.5
+  const random = randomFrom(`weights ${seed} ${name}`)
+  const scale = spread * Math.sqrt(6)
+  for (let i = 0; i < data.length; i++) data[i] = (random.next() + random.next() - 1) * scale
+  return data
+}
+
+/** Waves over x in one half of the width and over y in the other: neighbouring patches are alike from the start. */
+function positions({ vision: { grid, width } }: ClipConfig): Float32Array {
+  const table = new Float32Array((1 + grid * grid) * width)
+  const quarter = width / 4
+  for (let y = 0; y < grid; y++) {
+    for (let x = 0; x < grid; x++) {
+      const row = (1 + y * grid + x) * width
+      for (let i = 0; i < quarter; i++) {
+        const rate = (Math.PI / grid) * (1 + (i % 8) / 2)
+        const phase = Math.floor(i / 8)
+        table[row + i] = 0.3 * Math.sin(rate * x + phase)
+        table[row + quarter + i] = 0.3 * Math.cos(rate * x + phase)
+        table[row + 2 * quarter + i] = 0.3 * Math.sin(rate * y + phase)
+        table[row + 3 * quarter + i] = 0.3 * Math.cos(rate * y + phase)
+      }
+    }
+  }
+  return table
+}

@@ -1,0 +1,96 @@
+import { type Tensor, type Tf, TfjsAlgebra } from '../engine/tfjs/algebra.js'
+import { clipText, clipVision, projectVision, type VisionOutput } from '../model/clip.js'
+import type { ClipConfig } from '../model/config.js'
+import type { Temporal } from '../model/temporal/temporal.js'
+import type { Texts } from './batches.js'
+
+/** The model's shape, without its weights. */
+export interface Network {
+  readonly config: ClipConfig
+  readonly structure: Temporal
+  readonly frames: number
+}
+
+/** A clip batch through the branch. */
+export interface Seen {
+  /** `[B, dim]`, of unit length. */
+  readonly video: Tensor
+  /** Class token of the branch's last layer, `[B, D]`; of CLIP's, averaged over time, where there is no branch. */
+  readonly cls: Tensor
+}
+
+/** The network with weights: everything a loss is made of. Tensors are the caller's to tidy. */
+export class Forward {
+  readonly #tf: Tf
+  readonly #g: TfjsAlgebra
+  readonly #net: Network
+
+  constructor(tf: Tf, net: Network, weights: ReadonlyMap<string, Tensor>) {
+    this.#tf = tf
+    this.#g = new TfjsAlgebra(tf, weights)
+    this.#net = net
+  }
+
+  weight(name: string): Tensor {
+    return this.#g.weight(name)
+  }
+
+  /** exp(logit_scale), at most 100 as in CLIP. */
+  scale(): Tensor {
+    return this.#tf.minimum(this.#tf.exp(this.weight('logit_scale')), 100)
+  }
+
+  /** CLIP on frames `[N, S, S, 3]`. */
+  trunk(pixels: Uint8Array): VisionOutput<Tensor> {
+    const { size } = this.#net.config.vision
+    const count = pixels.length / (size * size * 3)
+    const tensor = this.#tf.tensor(new Float32Array(pixels), [count, size, size, 3], 'float32')
+    return clipVision(this.#g, this.#net.config.vision, tensor, 'uint8')
+  }
+
+  /** Frames embedded one by one, `[N, dim]`, of unit length. */
+  pictures({ cls }: VisionOutput<Tensor>): Tensor {
+    return this.#g.l2normalize(projectVision(this.#g, this.#net.config, cls))
+  }
+
+  clips(vision: VisionOutput<Tensor>): Seen {
+    const { config, structure, frames } = this.#net
+    const { video, steps } = structure.forward(this.#g, config, vision, frames)
+    const names = Object.keys(steps).filter((name) => name.startsWith('branch_s_'))
+    const last = steps[names.at(-1) ?? '']
+    const width = config.vision.width
+    const cls =
+      last === undefined
+        ? this.#g.mean(this.#g.reshape(vision.cls, [-1, frames, width]), 1)
+        : this.#g.reshape(this.#g.slice(last, 1, 0, 1), [-1, width])
+    return { video: this.#g.l2normalize(video), cls }
+  }
+
+  /** `[N, dim]`, of unit length. */
+  texts({ ids, eos, count, length }: Texts): Tensor {
+    const tf = this.#tf
+    const { embedding } = clipText(
+      this.#g,
+      this.#net.config,
+      tf.tensor2d(ids, [count, length], 'int32'),
+      tf.tensor1d(eos, 'int32'),
+      length,
+    )
+    return this.#g.l2normalize(embedding)
+  }
+
+  /** A linear layer that serves training only. */
+  head(name: string, x: Tensor): Tensor {
+    return this.#g.linear(x, this.weight(`aux.${name}.weight`), this.weight(`aux.${name}.bias`))
+  }
+}
+
+/** The clips, and behind them the same clips with time running backwards. */
+export function withReverse(tf: Tf, vision: VisionOutput<Tensor>, frames: number): VisionOutput<Tensor> {
+  const both = (x: Tensor): Tensor => {
+    const clips = tf.reshape(x, [-1, frames, ...x.shape.slice(1)])
+    return tf.reshape(tf.concat([clips, tf.reverse(clips, 1)], 0), [-1, ...x.shape.slice(1)])
+  }
+  const layers = new Map([...vision.layers].map(([n, hidden]) => [n, both(hidden)]))
+  return { layers, cls: both(vision.cls) }
+}

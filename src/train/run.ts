@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Tf } from '../engine/tfjs/algebra.js'
+import { StanflowError } from '../errors.js'
+import { parseClipConfig } from '../model/config.js'
+import { clipShapes } from '../model/shapes.js'
+import { structureNamed } from '../model/temporal/structures.js'
+import { createTokenizer } from '../model/tokenizer.js'
+import { COLOUR_NAMES, MOTION_NAMES, SHAPES } from '../scenes/vocabulary.js'
+import { Batches, THINGS } from './batches.js'
+import { type Position, readCheckpoint, saveCheckpoint, saveModel } from './checkpoint.js'
+import type { ClipSet } from './clips.js'
+import { clipJson, type Stage, type TrainConfig } from './config.js'
+import { initialWeights } from './initial.js'
+import { TrainLog } from './log.js'
+import type { Network } from './network.js'
+import { type Parameters, parameter } from './parameters.js'
+import type { CutTokenizer } from './tokenizer.js'
+import { type StepReport, Trainer } from './trainer.js'
+import { type Scores, type ValidationSets, validate } from './validate.js'
+
+export interface TrainParts {
+  readonly tf: Tf
+  readonly config: TrainConfig
+  readonly tokenizer: CutTokenizer
+  readonly training: ClipSet
+  readonly validation: ValidationSets
+  /** The run's folder: checkpoint, log, model. */
+  readonly dir: string
+  readonly signal?: AbortSignal
+  readonly onStep?: (about: StepAbout) => void
+}
+
+export interface StepAbout extends StepReport {
+  readonly stage: string
+  readonly step: number
+  readonly steps: number
+  /** Over all stages. */
+  readonly total: number
+  readonly totalSteps: number
+  readonly scores?: Scores
+}
+
+export interface TrainSummary {
+  readonly steps: number
+  readonly seconds: number
+  readonly bestScore: number
+  /** False where a signal ended the run before its last step. */
+  readonly finished: boolean
+  /** Bytes of the model's weights. */
+  readonly bytes: number
+}
+
+/** Trains from where the folder's checkpoint stands, or from the beginning, and leaves a model folder in `model/`. */
+export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
+  const { tf, config, tokenizer: cut, dir, signal } = parts
+  const tokenizer = createTokenizer(cut.json, 'the tokenizer made for training')
+  const json = clipJson(config, cut.vocabulary, cut.eos)
+  const net: Network = {
+    config: parseClipConfig(json, 'the training configuration'),
+    structure: structureNamed(config.model.structure),
+    frames: config.frames,
+  }
+  const { seed, frames, model, data } = config
+  const recipe = createHash('sha256').update(JSON.stringify({ seed, frames, model, data })).digest('hex')
+  const checkpoint = join(dir, 'checkpoint.safetensors')
+  const restored = readCheckpoint(checkpoint)
+  if (restored !== undefined && restored.position.recipe !== recipe)
+    throw new StanflowError('CONFIG_INVALID', `${dir} holds a run of another configuration`, {
+      hint: 'Give this one another --to folder, or go on with the configuration it was begun with.',
+    })
+  const parameters = restored?.parameters ?? begin(net, config)
+  let at: Position = restored?.position ?? {
+    ...{ stage: 0, step: 0, total: 0, seconds: 0, bestScore: -1 },
+    recipe,
+  }
+  const log = new TrainLog(join(dir, 'log.jsonl'), at.total)
+  const batches = new Batches(
+    parts.training,
+    tokenizer,
+    { frames: config.frames, size: net.config.vision.size },
+    `batches ${config.seed}`,
+  )
+  const trainer = new Trainer(tf, net, config, { batches, parameters, tokenizer })
+  const totalSteps = config.stages.reduce((sum, { steps }) => sum + steps, 0)
+  let saved = performance.now()
+
+  for (; at.stage < config.stages.length; at = { ...at, stage: at.stage + 1, step: 0 }) {
+    const stage = config.stages[at.stage] as Stage
+    if (at.step === 0) forgetMoments(parameters)
+    while (at.step < stage.steps) {
+      if (signal?.aborted) break
+      const started = performance.now()
+      const report = trainer.step(stage, at.step)
+      at = {
+        ...at,
+        step: at.step + 1,
+        total: at.total + 1,
+        seconds: at.seconds + (performance.now() - started) / 1000,
+      }
+      const last = at.step === stage.steps
+      let scores: Scores | undefined
+      if (last || at.step % config['validate-every'] === 0) {
+        const branch = stage.kind === 'clips'
+        scores = validate(tf, net, parameters, { sets: parts.validation, tokenizer, branch })
+        const score = branch ? scores.appearance + (scores.motion ?? 0) + (scores.order ?? 0) : -1
+        if (score > at.bestScore) {
+          at = { ...at, bestScore: score }
+          await saveCheckpoint(join(dir, 'best.safetensors'), parameters, at)
+        }
+      }
+      const { loss, parts: of, rate, gradient } = report
+      const line = { total: at.total, stage: stage.name, step: at.step, loss, ...of, rate, gradient }
+      log.write({ ...line, seconds: Number(at.seconds.toFixed(2)), ...scores })
+      parts.onStep?.({
+        ...report,
+        ...{ stage: stage.name, step: at.step, steps: stage.steps, total: at.total, totalSteps },
+        ...(scores && { scores }),
+      })
+      if (performance.now() - saved > config['checkpoint-seconds'] * 1000) {
+        await saveCheckpoint(checkpoint, parameters, at)
+        saved = performance.now()
+      }
+      // Signals are heard, and progress drawn, between steps.
+      await new Promise(setImmediate)
+    }
+    if (signal?.aborted) break
+  }
+  await saveCheckpoint(checkpoint, parameters, at)
+  const bytes = await writeModel(dir, parameters, json, cut)
+  const finished = at.stage === config.stages.length
+  return { steps: at.total, seconds: at.seconds, bestScore: at.bestScore, finished, bytes }
+}
+
+function begin(net: Network, config: TrainConfig): Parameters {
+  const { dim, vision } = net.config
+  const shapes = new Map([...clipShapes(net.config), ...net.structure.shapes(net.config, config.model.depth)])
+  const heads = { colours: COLOUR_NAMES.length, shapes: SHAPES.length, things: THINGS.length }
+  for (const [name, classes] of Object.entries(heads))
+    shapes.set(`aux.${name}.weight`, [classes, dim]).set(`aux.${name}.bias`, [classes])
+  shapes.set('aux.motions.weight', [MOTION_NAMES.length, vision.width])
+  shapes.set('aux.motions.bias', [MOTION_NAMES.length])
+  const weights = initialWeights(shapes, net.config, config.seed)
+  return new Map(
+    [...shapes].map(([name, shape]) => [name, parameter(shape, weights.get(name) as Float32Array)]),
+  )
+}
+
+/** Every stage starts its optimizer anew. */
+function forgetMoments(parameters: Parameters): void {
+  for (const { first, second } of parameters.values()) {
+    first.fill(0)
+    second.fill(0)
+  }
+}
+
+/** A folder that `--model` takes. */
+async function writeModel(
+  dir: string,
+  parameters: Parameters,
+  json: object,
+  cut: CutTokenizer,
+): Promise<number> {
+  const { mkdir } = await import('node:fs/promises')
+  const folder = join(dir, 'model')
+  await mkdir(folder, { recursive: true })
+  writeFileSync(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
+  writeFileSync(join(folder, 'tokenizer.json'), `${JSON.stringify(cut.json)}\n`)
+  return saveModel(join(folder, 'model.safetensors'), parameters)
+}

@@ -1,0 +1,138 @@
+import type { Tensor, Tf } from '../engine/tfjs/algebra.js'
+import type { TextTokenizer } from '../model/tokenizer.js'
+import { motionCaption } from '../scenes/captions.js'
+import { MOTION_NAMES } from '../scenes/vocabulary.js'
+import { adamw } from './adamw.js'
+import { type Batches, type Texts, tokenise } from './batches.js'
+import type { Stage, TrainConfig } from './config.js'
+import { Forward, type Network } from './network.js'
+import { clipLoss, type Loss, pictureLoss } from './objectives.js'
+import { type Parameters, ratesOf } from './parameters.js'
+import { learningRate } from './schedule.js'
+
+/** What one step did. */
+export interface StepReport {
+  readonly loss: number
+  readonly parts: Readonly<Record<string, number>>
+  readonly rate: number
+  /** Length of the gradient before it was cut. */
+  readonly gradient: number
+}
+
+/** Tensors that CLIP's features depend on; where all are frozen, no gradient goes through CLIP. */
+const TRUNK = /^vision_model\.(embeddings|pre_layrnorm|encoder)/
+
+/** Takes training steps: the same step from the same parameters gives the same result. */
+export class Trainer {
+  readonly #tf: Tf
+  readonly #net: Network
+  readonly #config: TrainConfig
+  readonly #batches: Batches
+  readonly #parameters: Parameters
+  readonly #motions: Texts
+
+  constructor(
+    tf: Tf,
+    net: Network,
+    config: TrainConfig,
+    parts: { batches: Batches; parameters: Parameters; tokenizer: TextTokenizer },
+  ) {
+    this.#tf = tf
+    this.#net = net
+    this.#config = config
+    this.#batches = parts.batches
+    this.#parameters = parts.parameters
+    this.#motions = tokenise(parts.tokenizer, MOTION_NAMES.map(motionCaption))
+  }
+
+  /** `total` steps of the stage have been taken before. */
+  step(stage: Stage, step: number): StepReport {
+    const { groups, rate: peak, warmup, steps, accumulate } = stage
+    const now = peak * learningRate(step, steps, warmup)
+    const parts = ratesOf(this.#parameters.keys(), groups)
+    const rates = new Map([...parts].map(([name, part]) => [name, part * now]))
+    const trained = [...parts].filter(([, part]) => part > 0).map(([name]) => name)
+    const sums = new Map<string, Float32Array>()
+    let loss = 0
+    const told: Record<string, number> = {}
+    for (let part = 0; part < accumulate; part++) {
+      const one = this.#gradients(stage, step, part, trained)
+      loss += one.loss / accumulate
+      for (const [name, value] of Object.entries(one.parts))
+        told[name] = (told[name] ?? 0) + value / accumulate
+      for (const [name, gradient] of one.gradients) add(sums, name, gradient, 1 / accumulate)
+    }
+    const { betas, clip } = this.#config.optimizer
+    const weightDecay = this.#config.optimizer['weight-decay']
+    const gradient = adamw(this.#parameters, sums, rates, step, { betas, weightDecay, clip })
+    return { loss, parts: told, rate: now, gradient }
+  }
+
+  #gradients(stage: Stage, step: number, part: number, trained: readonly string[]) {
+    const tf = this.#tf
+    let loss = 0
+    const parts: Record<string, number> = {}
+    const gradients = new Map<string, Float32Array>()
+    tf.tidy(() => {
+      const tensors = new Map<string, Tensor>()
+      for (const [name, { shape, value }] of this.#parameters) tensors.set(name, tf.tensor(value, [...shape]))
+      const loose = this.#lossOf(
+        stage,
+        step,
+        part,
+        tensors,
+        trained.some((name) => TRUNK.test(name)),
+      )
+      let details: Loss['parts'] = {}
+      const graded = tf.valueAndGrads((...given: Tensor[]) => {
+        const weights = new Map([
+          ...tensors,
+          ...trained.map((name, i) => [name, given[i] as Tensor] as const),
+        ])
+        const { total, parts: named } = loose(weights)
+        details = Object.fromEntries(Object.entries(named).map(([name, x]) => [name, tf.keep(x)]))
+        return total as ReturnType<typeof tf.scalar>
+      })
+      const { value, grads } = graded(trained.map((name) => tensors.get(name) as Tensor))
+      loss = value.dataSync()[0] as number
+      for (const [name, x] of Object.entries(details)) {
+        parts[name] = x.dataSync()[0] as number
+        x.dispose()
+      }
+      for (const [i, name] of trained.entries())
+        gradients.set(name, (grads[i] as Tensor).dataSync() as Float32Array)
+    })
+    return { loss, parts, gradients }
+  }
+
+  /** The batch is read, and what is frozen computed, before gradients are asked for. */
+  #lossOf(
+    stage: Stage,
+    step: number,
+    part: number,
+    tensors: ReadonlyMap<string, Tensor>,
+    throughTrunk: boolean,
+  ): (weights: ReadonlyMap<string, Tensor>) => Loss {
+    const tf = this.#tf
+    const { spread } = stage
+    const forward = (weights: ReadonlyMap<string, Tensor>) => new Forward(tf, this.#net, weights)
+    if (stage.kind === 'pictures') {
+      const batch = this.#batches.pictures(stage, step, part)
+      return (weights) => pictureLoss(tf, forward(weights), batch, this.#motions, spread)
+    }
+    const batch = this.#batches.clips(stage, step, part)
+    const { frames } = this.#net
+    const trunk = throughTrunk ? undefined : forward(tensors).trunk(batch.pixels)
+    return (weights) =>
+      clipLoss(tf, forward(weights), batch, this.#motions, { spread, frames, ...(trunk && { trunk }) })
+  }
+}
+
+function add(sums: Map<string, Float32Array>, name: string, gradient: Float32Array, share: number): void {
+  const sum = sums.get(name)
+  if (sum === undefined) {
+    sums.set(name, share === 1 ? gradient : gradient.map((x) => x * share))
+    return
+  }
+  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (gradient[i] as number) * share
+}
