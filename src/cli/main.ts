@@ -6,6 +6,7 @@ import { addBackfillCommand } from './backfill.js'
 import { addConfigCommand } from './config.js'
 import { addDemoCommand } from './demo.js'
 import { addDoctorCommand } from './doctor.js'
+import { addEvaluateCommand } from './evaluate.js'
 import { fail } from './fail.js'
 import { addModelsCommand } from './models/models.js'
 import { addReportCommand } from './report.js'
@@ -39,6 +40,7 @@ function build(): Command {
   addDoctorCommand(program)
   addModelsCommand(program)
   addScenesCommand(program)
+  addEvaluateCommand(program)
   addTrainCommand(program)
   return program
 }

@@ -74,7 +74,9 @@ function retrievalScores(items: readonly Item[], vectors: Vectors, scale: number
   }
   const texts = [...owners.keys()]
   const partners = texts.map((text) => [...(owners.get(text) ?? [])])
-  const back = videos.map((_, video) => texts.flatMap((_text, n) => (partners[n]?.includes(video) ? [n] : [])))
+  const back = videos.map((_, video) =>
+    texts.flatMap((_text, n) => (partners[n]?.includes(video) ? [n] : [])),
+  )
   const forth = similarities(
     texts.map((text) => vectors.texts.get(text) as Float32Array),
     videos.map((path) => vectors.videos.get(path) as Float32Array),
