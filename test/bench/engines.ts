@@ -5,12 +5,14 @@ import { parseArgs } from 'node:util'
 import { calibrate } from '../../src/engine/calibration/calibrate.js'
 import type { EngineName, Precision } from '../../src/engine/engine.js'
 import { probeEngines } from '../../src/engine/select.js'
+import { countFlops, fullCount } from '../../src/model/flops.js'
 import { openModel } from '../../src/model/load.js'
+import { kept } from '../support/backends.js'
 import { longClip } from './engines/long.js'
 import { openPeer, peerPython, type Times } from './engines/peer.js'
 import { slidingWindow } from './engines/sliding.js'
 import { openVariant, type Variant } from './engines/variant.js'
-import { branchFlop, frameFlop, GEMM_FLOP, gemm, kept, pictures } from './engines/work.js'
+import { GEMM_FLOP, gemm, pictures } from './engines/work.js'
 import { median, table } from './table.js'
 
 // Engine × precision × batch without any video, beside PyTorch: node dist/test/bench/engines.js --help
@@ -140,7 +142,9 @@ async function gemmRanges(): Promise<string> {
 }
 
 function report(variants: readonly Variant[], samples: ReadonlyMap<string, readonly Times[]>): string {
-  const { config } = openModel({ model: flags.model, structure: 'auto' })
+  const cost = countFlops(openModel({ model: flags.model, structure: 'auto' }), T)
+  /** Floating point operations: a multiply-accumulate is two. */
+  const [frameFlop, clipFlop] = [2 * fullCount(cost.frame), 2 * fullCount(cost.clip)]
   const all = availableParallelism()
   const seconds = (key: string): number =>
     median((samples.get(key) ?? []).map((times) => (flags.by === 'cpu' ? times.cpu / all : times.wall)))
@@ -158,9 +162,9 @@ function report(variants: readonly Variant[], samples: ReadonlyMap<string, reado
     flags.clips.map((clips) => {
       const key = (kind: string, name = `${engine}/${precision}`): string => `${name}/${kind}/${clips}`
       const frames = (Number(clips) * T) / seconds(key('trunk'))
-      const gflops = (frames * frameFlop(config)) / 1e9
+      const gflops = (frames * frameFlop) / 1e9
       const rate = Number(clips) / seconds(key('video'))
-      const whole = (rate * (T * frameFlop(config) + branchFlop(config, DEPTH, T))) / 1e9
+      const whole = (rate * clipFlop) / 1e9
       const against = (kind: string): string => {
         if (torch === undefined) return ''
         const reference = seconds(key(kind, `${torch.engine}/${torch.precision}`))

@@ -4,13 +4,10 @@ import { rm } from 'node:fs/promises'
 import { after, describe, test } from 'node:test'
 import type { EngineReport, LoadedModel, LoadRequest } from '../../src/engine/engine.js'
 import { loadOn } from '../../src/engine/host.js'
-import { onnx } from '../../src/engine/onnx/engine.js'
 import { tfjs } from '../../src/engine/tfjs/engine.js'
 import { environment, loadLibrary } from '../../src/engine/tfjs/library.js'
-import type { HostTensor } from '../../src/model/algebra.js'
 import { textGraph, videoGraph } from '../../src/model/graphs.js'
 import { openModel } from '../../src/model/load.js'
-import { STRUCTURE_NAMES } from '../../src/model/temporal/structures.js'
 import { maxDifference } from '../support/fixtures.js'
 import { tinyModelFolder } from '../support/model-folder.js'
 
@@ -38,18 +35,6 @@ const clip = (seed: number, { size = 48, frames = 8 } = {}) => ({
     ),
   })),
 })
-
-type Outputs = Readonly<Record<string, Float32Array>>
-
-/** A clip's pictures one after the other. */
-function join({ frames }: ReturnType<typeof clip>): Uint8Array {
-  return Uint8Array.from(Buffer.concat(frames.map(({ pixels }) => pixels)))
-}
-
-function remember<T>(memory: Map<string, T>, name: string, value: T): T {
-  memory.set(name, value)
-  return value
-}
 
 async function using<T>(wanted: LoadRequest, work: (model: LoadedModel) => Promise<T>): Promise<T> {
   const model = await loadOn(wanted)
@@ -80,32 +65,6 @@ describe('TensorFlow.js', () => {
       assert.ok((await differenceToOnnx({ structure }, clips)) < 1e-5)
     })
   }
-
-  test('every structure at the size of ViT-B/32, with 12 frames, too', async (t) => {
-    const read = new Map<string, HostTensor>()
-    const pixels = { shape: [12, 224, 224, 3], data: join(clip(1, { size: 224, frames: 12 })) }
-    for (const structure of STRUCTURE_NAMES) {
-      const wanted = request({ model: 'random:vit-b-32', structure, frames: 12 })
-      const model = openModel(wanted)
-      // The same draw for all: it takes longer than to compute.
-      const weights = {
-        ...model.weights,
-        read: (name: string) => read.get(name) ?? remember(read, name, model.weights.read(name)),
-      }
-      const outputs = []
-      for (const module of [onnx, tfjs]) {
-        const runner = await (await module.open(wanted)).compile(videoGraph(model, 12), weights)
-        outputs.push(await runner.run({ pixels }))
-        await runner.release()
-      }
-      const [expected, given] = outputs as [Outputs, Outputs]
-      for (const name of ['embedding', 'frames']) {
-        const difference = maxDifference(given[name] as Float32Array, expected[name] as Float32Array)
-        t.diagnostic(`${structure}: ${name} off by ${difference.toExponential(1)}`)
-        assert.ok(difference < 1e-4, `${structure}: ${name} is off by ${difference}`)
-      }
-    }
-  })
 
   test('texts have the vectors that onnxruntime gives', async () => {
     const texts = ['a red ball', 'two dogs that run along the beach at sunset']

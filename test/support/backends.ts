@@ -1,7 +1,7 @@
 import type { EngineName, HostArray, LoadRequest } from '../../src/engine/engine.js'
 import { engineModule } from '../../src/engine/open.js'
 import { ReferenceAlgebra } from '../../src/engine/reference/algebra.js'
-import type { Weights } from '../../src/model/algebra.js'
+import type { HostTensor, Weights } from '../../src/model/algebra.js'
 import type { ModelGraph } from '../../src/model/graphs.js'
 
 export type Inputs = Readonly<Record<string, HostArray>>
@@ -47,7 +47,9 @@ export function onEngine(engine: EngineName, more: Partial<LoadRequest> = {}): B
     roundsAsPyTorch: false,
     async run(graph, weights, inputs) {
       const { open } = await engineModule(engine)
-      const runner = await (await open(request)).compile(graph, weights)
+      // Some engines try a graph on as many frames before they give it out.
+      const frames = inputs.pixels?.shape[0] ?? request.frames
+      const runner = await (await open({ ...request, frames })).compile(graph, weights)
       try {
         return await runner.run(inputs)
       } finally {
@@ -57,13 +59,29 @@ export function onEngine(engine: EngineName, more: Partial<LoadRequest> = {}): B
   }
 }
 
-/** Every back end that must agree with PyTorch: an engine that is new gets its line here. */
-export const BACK_ENDS: readonly BackEnd[] = [
-  reference('float32'),
+/** Every engine: one that is new gets its line here. */
+export const ENGINES: readonly [BackEnd, ...BackEnd[]] = [
   onEngine('onnx'),
   onEngine('openvino'),
   onEngine('tfjs'),
 ]
+
+/** Every back end that must agree with PyTorch. */
+export const BACK_ENDS: readonly BackEnd[] = [reference('float32'), ...ENGINES]
+
+/** Weights that are drawn or read once: with large ones that takes longer than to compute. */
+export function kept(weights: Weights): Weights {
+  const read = new Map<string, HostTensor>()
+  return {
+    names: weights.names,
+    shape: (name) => weights.shape(name),
+    read(name) {
+      const tensor = read.get(name) ?? weights.read(name)
+      read.set(name, tensor)
+      return tensor
+    },
+  }
+}
 
 /** An input of a graph by its name. */
 export function given<X>(inputs: Readonly<Record<string, X>>, name: string): X {

@@ -1,6 +1,5 @@
 import type { HostArray } from '../../../src/engine/engine.js'
-import type { Algebra, HostTensor, Weights } from '../../../src/model/algebra.js'
-import type { ClipConfig } from '../../../src/model/config.js'
+import type { Algebra, Weights } from '../../../src/model/algebra.js'
 import type { ModelGraph } from '../../../src/model/graphs.js'
 import { randomWeights } from '../../../src/model/random.js'
 
@@ -36,38 +35,6 @@ export const gemm: { graph: ModelGraph; weights: Weights; input: HostArray; rang
 
 function layer(n: number): string {
   return `gemm.${n}.weight`
-}
-
-/** Floating point operations (a multiply-add is two) of a frame through CLIP: linear layers, attention, patches. */
-export function frameFlop({ vision: { width: D, mlpWidth, layers, patches: L, patch } }: ClipConfig): number {
-  const tokens = 1 + L
-  const layerFlop = tokens * (4 * D * D + 2 * D * mlpWidth) + 2 * tokens * tokens * D
-  return 2 * (layers * layerFlop + L * D * patch * patch * 3)
-}
-
-/** Of a clip through the branch of STAN-self, besides CLIP. */
-export function branchFlop(
-  { vision: { width: D, mlpWidth, patches: L } }: ClipConfig,
-  depth: number,
-  T: number,
-): number {
-  const overTime = T * L * 5 * D * D + 2 * L * T * T * D
-  const overSpace = T * (1 + L) * (4 * D * D + 2 * D * mlpWidth) + 2 * T * (1 + L) ** 2 * D
-  return 2 * depth * (overTime + overSpace)
-}
-
-/** Weights that are drawn or read once and kept, for many engines. */
-export function kept(weights: Weights): Weights {
-  const read = new Map<string, HostTensor>()
-  return {
-    names: weights.names,
-    shape: (name) => weights.shape(name),
-    read(name) {
-      const tensor = read.get(name) ?? weights.read(name)
-      read.set(name, tensor)
-      return tensor
-    },
-  }
 }
 
 /** Pictures with slopes, edges and noise, `[count, S, S, 3]`; `seed` tells one video from another. */
