@@ -121,7 +121,7 @@ describe('stanflow models list', () => {
 })
 
 test('every models command has help with examples', async () => {
-  for (const command of ['list', 'pull', 'import', 'export', 'verify']) {
+  for (const command of ['list', 'info', 'pull', 'import', 'export', 'verify']) {
     const { code, stdout } = await cli(['models', command, '--help'])
     assert.equal(code, 0)
     assert.match(stdout, new RegExp(`Examples:\\n  .*stanflow models ${command}`))

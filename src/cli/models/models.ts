@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { addCalibrateCommand } from './calibrate.js'
 import { addExportCommand } from './export.js'
 import { addImportCommand } from './import.js'
+import { addInfoCommand } from './info.js'
 import { addListCommand } from './list.js'
 import { addPullCommand } from './pull.js'
 import { addVerifyCommand } from './verify.js'
@@ -18,10 +19,11 @@ Examples:
 export function addModelsCommand(program: Command): void {
   const models = program
     .command('models')
-    .description('bring models in and take them out')
+    .description('bring models in, look at them, take them out')
     .helpOption('-h, --help', 'show this help')
     .addHelpText('after', EXAMPLES)
   addListCommand(models)
+  addInfoCommand(models)
   addPullCommand(models)
   addImportCommand(models)
   addExportCommand(models)
