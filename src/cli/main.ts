@@ -2,15 +2,21 @@
 import './heap.js'
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../version.js'
+import { addArchiveCommand } from './archive.js'
 import { addBackfillCommand } from './backfill.js'
 import { addConfigCommand } from './config.js'
+import { addConsumeCommand } from './consume.js'
 import { addDemoCommand } from './demo.js'
 import { addDoctorCommand } from './doctor.js'
 import { addEvaluateCommand } from './evaluate.js'
 import { fail } from './fail.js'
 import { addModelsCommand } from './models/models.js'
 import { addReportCommand } from './report.js'
+import { addRetryCommand } from './retry.js'
 import { addScenesCommand } from './scenes.js'
+import { addSubmitCommand } from './submit.js'
+import { addTailCommand } from './tail.js'
+import { addTopicsCommand } from './topics.js'
 import { addTrainCommand } from './train.js'
 
 const EXAMPLES = `
@@ -18,6 +24,7 @@ Examples:
   stanflow demo
   stanflow backfill videos/ --to out --labels "a cat, a dog" --report out/report.html
   stanflow backfill "archive/**/*.mp4" --to out --sample window --window 4s --stride 2s
+  stanflow topics create && stanflow submit videos/ && stanflow consume
   stanflow doctor
   stanflow config print
 
@@ -42,6 +49,12 @@ function build(): Command {
   addScenesCommand(program)
   addEvaluateCommand(program)
   addTrainCommand(program)
+  addTopicsCommand(program)
+  addSubmitCommand(program)
+  addConsumeCommand(program)
+  addArchiveCommand(program)
+  addTailCommand(program)
+  addRetryCommand(program)
   return program
 }
 

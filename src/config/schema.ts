@@ -262,6 +262,14 @@ export const configSchema = z.object({
     group: 'Kafka',
     about: 'a batch that is not full goes to the model after so long',
   }),
+  rollRecords: key(count(1, 1_000_000), 10_000, {
+    group: 'Kafka',
+    about: 'records in a file of the archive at most',
+  }),
+  rollTime: key(duration(86_400), 600, {
+    group: 'Kafka',
+    about: 'time that a file of the archive spans at most; results wait no longer for theirs',
+  }),
   listen: optional(text('host:port', 'host:port'), {
     group: 'Kafka',
     about: 'serve /metrics, /healthz and /readyz there',

@@ -59,6 +59,8 @@ const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[Co
   sessionTimeout: { text: '6s', yaml: 6, value: 6 },
   attempts: { text: '5', yaml: 5, value: 5 },
   batchDeadline: { text: '20ms', yaml: 0.02, value: 0.02 },
+  rollRecords: { text: '50', yaml: 50, value: 50 },
+  rollTime: { text: '1m', yaml: 60, value: 60 },
   listen: { text: '0.0.0.0:9464', yaml: '0.0.0.0:9464', value: '0.0.0.0:9464' },
   batch: { text: '16', yaml: '16', value: 16 },
   concurrency: { text: '9', yaml: 9, value: 9 },

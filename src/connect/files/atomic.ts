@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { link, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { StanflowError } from '../../errors.js'
 import { makeFolder } from './folder.js'
 import { outputError, systemCode } from './fs-errors.js'
 
@@ -17,6 +18,36 @@ export function isTemporary(name: string): boolean {
  * @throws StanflowError OUTPUT_FULL, OUTPUT_PERMISSION, OUTPUT_WRITE; no temporary file is left then
  */
 export async function writeWhole(path: string, bytes: Uint8Array | string): Promise<void> {
+  await writeBy(rename, path, bytes)
+}
+
+/**
+ * As `writeWhole`, but a file of that name stays as it is.
+ * @returns whether it was written
+ */
+export async function writeNew(path: string, bytes: Uint8Array | string): Promise<boolean> {
+  try {
+    await writeBy(
+      async (temporary) => {
+        // Unlike a rename, a link fails where the name is taken.
+        await link(temporary, path)
+        await rm(temporary)
+      },
+      path,
+      bytes,
+    )
+    return true
+  } catch (error) {
+    if (error instanceof StanflowError && systemCode(error.cause) === 'EEXIST') return false
+    throw error
+  }
+}
+
+async function writeBy(
+  name: (temporary: string, path: string) => Promise<void>,
+  path: string,
+  bytes: Uint8Array | string,
+): Promise<void> {
   const folder = dirname(path)
   const temporary = join(folder, `.tmp-${randomBytes(6).toString('hex')}-${basename(path)}`)
   try {
@@ -28,7 +59,7 @@ export async function writeWhole(path: string, bytes: Uint8Array | string): Prom
     } finally {
       await file.close()
     }
-    await rename(temporary, path)
+    await name(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})
     throw outputError(path, error)

@@ -19,6 +19,8 @@ export interface FileFacts {
   readonly dim: number
   /** As `samplingSlug` writes it. */
   readonly sampling: string
+  /** Where it came from, for files that are made of topics. */
+  readonly more?: ReadonlyMap<string, string>
 }
 
 /** A file to be written; the path is relative to the output folder. */

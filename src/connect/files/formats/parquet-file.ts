@@ -27,3 +27,8 @@ export function readParquet(bytes: Uint8Array, columns: readonly string[]): read
   const table = parquet.readParquet(bytes, { columns: [...columns] })
   return tableFromIPC(table.intoIPCStream()).batches
 }
+
+/** The key-value metadata of a Parquet file. */
+export function parquetMetadata(bytes: Uint8Array): ReadonlyMap<string, string> {
+  return parquet.readSchema(bytes).metadata()
+}

@@ -120,6 +120,7 @@ export function fileMetadata(facts: FileFacts): Map<string, string> {
     ['stanflow.model_digest', facts.modelDigest],
     ['stanflow.dim', String(facts.dim)],
     ['stanflow.sampling', facts.sampling],
+    ...(facts.more ?? []),
   ])
 }
 

@@ -72,6 +72,10 @@ export class Intake {
     return [...this.#lanes.values()].map((lane) => ({ ...lane.at, ...lane.facts }))
   }
 
+  get draining(): boolean {
+    return this.#draining
+  }
+
   /** Work as it comes, from all partitions in turn, until drained. @throws what made it fail */
   async *works(): AsyncGenerator<Work, void, undefined> {
     while (!this.#draining) {

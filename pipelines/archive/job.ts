@@ -1,0 +1,311 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type Admin,
+  type ConsumedRecord,
+  type Consumer,
+  type KafkaClient,
+  type Producer,
+  partitionKey,
+  type RecordBatch,
+  type TopicPartition,
+} from '../../src/connect/kafka/client.js'
+import { deadLetter, placeText } from '../../src/connect/kafka/dead-letter.js'
+import { topicName } from '../../src/connect/kafka/topics.js'
+import { Wire } from '../../src/connect/kafka/wire.js'
+import { asStanflowError, StanflowError } from '../../src/errors.js'
+import { type Logger, silentLog } from '../../src/telemetry/log.js'
+import { Metrics } from '../../src/telemetry/metrics.js'
+import { processName } from '../kafka.js'
+import type { ArchiveHooks, ArchiveOptions, ArchiveSummary } from './options.js'
+import type { ArchivePlace } from './place.js'
+import { type Limits, nextOffset, type Row, Segment } from './segment.js'
+
+/** Results held in memory at most, in all partitions; beyond it the largest file is cut early. */
+const HELD_BYTES = 256 * 1024 * 1024
+const FILE_BYTES = 64 * 1024 * 1024
+/** Fetched and not looked at yet, per partition, before it is paused. */
+const QUEUE = 2000
+const TICK_MS = 250
+const MOST_WAIT_MS = 15_000
+/** Once everything is to end, what may pass is not waited for without end. */
+const DRAINING_TRIES = 5
+/** What passes by itself. */
+const PASSING: readonly string[] = [
+  'S3_UNAVAILABLE',
+  'KAFKA_UNREACHABLE',
+  'KAFKA_UNCERTAIN',
+  'KAFKA_FULL',
+  'KAFKA_REGISTRY',
+]
+
+export interface ArchiveParts {
+  readonly options: ArchiveOptions
+  readonly hooks: ArchiveHooks
+  readonly client: KafkaClient
+  readonly admin: Admin
+  readonly producer: Producer
+  readonly topics: readonly string[]
+  readonly place: ArchivePlace
+}
+
+interface Held {
+  readonly at: TopicPartition
+  readonly queue: ConsumedRecord[]
+  segment: Segment
+  /** Of the next record that is to go into a file. */
+  next: bigint
+  paused: boolean
+  /** Aborted when the partition goes elsewhere. */
+  readonly lost: AbortController
+}
+
+/**
+ * A file's name is its first record's offset, and it is written only where there is none of that name; the group's
+ * offset is committed after it. So whoever comes upon a file that is there already knows that its records are done, and
+ * reads in it how far it goes: files follow one another without gap or overlap, whoever dies when.
+ */
+export class ArchiveJob {
+  readonly #parts: ArchiveParts
+  readonly #log: Logger
+  readonly #metrics: Metrics
+  readonly #signal: AbortSignal
+  readonly #limits: Limits
+  readonly #wire: Wire
+  readonly #counts = { records: 0, files: 0, found: 0, deadLetters: 0 }
+  readonly #held = new Map<string, Held>()
+  #consumer: Consumer | undefined
+  #failure: Error | undefined
+  #wake = (): void => undefined
+  #lastMs = Date.now()
+
+  constructor(parts: ArchiveParts) {
+    const { options, hooks } = parts
+    const { rollRecords: records, rollTime, prefix, registry } = options
+    this.#parts = parts
+    this.#log = hooks.log ?? silentLog()
+    this.#metrics = hooks.metrics ?? new Metrics({ process: false })
+    this.#signal = hooks.signal ?? new AbortController().signal
+    this.#limits = { records, bytes: FILE_BYTES, span: rollTime * 1000 }
+    this.#wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
+  }
+
+  async run(): Promise<ArchiveSummary> {
+    const { options, hooks, client, topics, place } = this.#parts
+    const early: (readonly TopicPartition[])[] = []
+    this.#consumer = await client.consumer({
+      ...{
+        group: options.group,
+        topics,
+        clientId: processName(),
+        sessionTimeout: options.sessionTimeout * 1000,
+      },
+      events: {
+        assigned: (partitions) => {
+          if (this.#consumer === undefined) early.push(partitions)
+          else this.#assigned(partitions)
+        },
+        records: (batch) => this.#take(batch),
+        failed: (error) => {
+          this.#failure = error
+          this.#wake()
+        },
+      },
+    })
+    for (const partitions of early) this.#assigned(partitions)
+    hooks.onReady?.()
+    const stop = (): void => this.#wake()
+    this.#signal.addEventListener('abort', stop)
+    try {
+      while (!this.#signal.aborted && !this.#isQuiet()) {
+        if (this.#failure !== undefined) throw this.#failure
+        const woken = this.#woken()
+        await Promise.all([...this.#held.values()].map((held) => this.#sort(held)))
+        if ([...this.#held.values()].every(({ queue }) => queue.length === 0)) await woken
+      }
+      // What is left is a file of its own: nothing waits for the next run that need not.
+      for (const held of this.#held.values()) {
+        await this.#sort(held)
+        await this.#write(held)
+      }
+    } finally {
+      this.#signal.removeEventListener('abort', stop)
+      await this.#consumer.stop()
+    }
+    return { to: place.name, ...this.#counts }
+  }
+
+  #isQuiet(): boolean {
+    const { untilQuiet } = this.#parts.options
+    if (untilQuiet === undefined || this.#held.size === 0) return false
+    return Date.now() - this.#lastMs > untilQuiet * 1000
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, TICK_MS)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  #assigned(partitions: readonly TopicPartition[]): void {
+    const now = new Set(partitions.map(partitionKey))
+    for (const [key, { lost }] of this.#held) {
+      if (now.has(key)) continue
+      lost.abort()
+      this.#held.delete(key)
+    }
+    for (const at of partitions) {
+      if (this.#held.has(partitionKey(at))) continue
+      const held = {
+        at,
+        queue: [],
+        segment: new Segment(at),
+        next: 0n,
+        paused: false,
+        lost: new AbortController(),
+      }
+      this.#held.set(partitionKey(at), held)
+      void this.#begin(held)
+    }
+    this.#log.info({ partitions: partitions.length }, 'partitions assigned')
+  }
+
+  /** Begins where the group stands. */
+  async #begin(held: Held): Promise<void> {
+    await this.#persist(held, async () => {
+      const { admin, options } = this.#parts
+      const { topic, partition } = held.at
+      const range = (await admin.ranges(topic)).find((one) => one.partition === partition)
+      const committed = (await admin.checkpoints(options.group, topic)).find(
+        (one) => one.partition === partition,
+      )
+      if (held.lost.signal.aborted) return
+      held.next = committed?.offset ?? range?.low ?? 0n
+      this.#consumer?.start(held.at, held.next)
+    })
+  }
+
+  #take(batch: RecordBatch): void {
+    const held = this.#held.get(partitionKey(batch))
+    if (held === undefined) return
+    for (const record of batch.records) held.queue.push(record)
+    if (held.queue.length > QUEUE && !held.paused) {
+      held.paused = true
+      this.#consumer?.pause(held.at)
+    }
+    this.#lastMs = Date.now()
+    this.#wake()
+  }
+
+  /** Puts what has come into files, and writes those that are done. */
+  async #sort(held: Held): Promise<void> {
+    const { queue, at } = held
+    for (const record of queue.splice(0)) {
+      if (held.lost.signal.aborted) return
+      if (record.offset < held.next) continue
+      held.next = record.offset + 1n
+      const row = await this.#row(held, record)
+      if (row !== undefined) await this.#add(held, row)
+    }
+    if (held.paused) {
+      held.paused = false
+      this.#consumer?.resume(at)
+    }
+    const { segment } = held
+    const isOld = segment.first !== undefined && Date.now() - segment.begunMs > this.#limits.span
+    const sizes = [...this.#held.values()].map((one) => one.segment.bytes)
+    const isTooMuch = sizes.reduce((a, b) => a + b, 0) > HELD_BYTES && segment.bytes === Math.max(...sizes)
+    if (isOld || isTooMuch) await this.#write(held)
+  }
+
+  async #add(held: Held, row: Row): Promise<void> {
+    if (held.segment.endsBefore(row, this.#limits)) await this.#write(held)
+    held.segment.add(row)
+  }
+
+  async #row({ at }: Held, record: ConsumedRecord): Promise<Row | undefined> {
+    const { prefix, group } = this.#parts.options
+    const { offset, timestamp, value } = record
+    const facts = { offset, timestamp, bytes: (value?.length ?? 0) + 100 }
+    try {
+      if (at.topic === topicName(prefix, 'embeddings')) {
+        return { ...facts, kind: 'embeddings', value: await this.#wire.decode('embedding', value) }
+      }
+      return { ...facts, kind: 'labels', value: await this.#wire.decode('label', value) }
+    } catch (thrown) {
+      const error = asStanflowError(thrown)
+      if (PASSING.includes(error.code)) throw error
+      this.#log.error({ at: placeText(at, offset), code: error.code, reason: error.message }, 'dead letter')
+      const letter = deadLetter(topicName(prefix, 'dead-letter'), at, record, { error, attempts: 1, group })
+      await this.#parts.producer.send([letter])
+      this.#counts.deadLetters++
+      this.#metrics.deadLetter(error.code)
+      return undefined
+    }
+  }
+
+  async #write(held: Held): Promise<void> {
+    const { segment, at } = held
+    const last = segment.rows.at(-1)
+    if (last === undefined) return
+    held.segment = new Segment(at)
+    const { key } = segment
+    const bytes = segment.encode()
+    let next = last.offset + 1n
+    await this.#persist(held, async () => {
+      const begun = performance.now()
+      const written = await this.#parts.place.put(key, bytes)
+      this.#metrics.stage('put', performance.now() - begun)
+      this.#metrics.object(written ? 'written' : 'there')
+      if (!written) next = await this.#end(key)
+      if (held.lost.signal.aborted) return
+      await this.#consumer?.commit([{ ...at, offset: next }]).catch((error: StanflowError) => {
+        // Whoever has the partition now will find the file.
+        if (error.code !== 'KAFKA_FENCED') throw error
+      })
+      this.#counts[written ? 'files' : 'found']++
+      if (written) this.#counts.records += segment.rows.length
+      this.#log.info({ key, records: segment.rows.length }, written ? 'file written' : 'file was there')
+    })
+    // A file that was there may hold more than this one would have, or less.
+    if (next > held.next) held.next = next
+    for (const row of segment.rows) if (row.offset >= next) await this.#add(held, row)
+  }
+
+  /** Where a file ends that is there already. */
+  async #end(key: string): Promise<bigint> {
+    const there = await this.#parts.place.get(key)
+    const next = there === undefined ? undefined : nextOffset(there)
+    if (next === undefined) {
+      throw new StanflowError(
+        'OUTPUT_CORRUPT',
+        `${this.#parts.place.name}/${key} is there, and no file of an archive.`,
+      )
+    }
+    return next
+  }
+
+  /** Goes on trying while what is wrong may pass. */
+  async #persist(held: Held, step: () => Promise<void>): Promise<void> {
+    for (let tries = 0; !held.lost.signal.aborted; tries++) {
+      try {
+        return await step()
+      } catch (thrown) {
+        const error = asStanflowError(thrown)
+        if (!PASSING.includes(error.code) || (this.#signal.aborted && tries >= DRAINING_TRIES)) {
+          this.#failure ??= error
+          this.#wake()
+          return
+        }
+        this.#log.warn(
+          { code: error.code, reason: error.message, partition: partitionKey(held.at) },
+          'tried again',
+        )
+        await sleep(Math.min(MOST_WAIT_MS, 200 * 2 ** tries) * (0.5 + Math.random()))
+      }
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import sharp from 'sharp'
+import { clipId, type FramePool } from '../../operators/index.js'
+import type { ClipRecord } from '../../src/connect/kafka/records.js'
+import type { Clip, Frame, Video } from '../../src/domain.js'
+import { StanflowError } from '../../src/errors.js'
+
+/** Larger pictures are refused before they are decoded. */
+const MOST_PIXELS = 64_000_000
+
+/** The moment a clip record holds, in place of a video: its id is the content's identity. */
+export function momentOf({ clip_id, source }: ClipRecord): Video {
+  return { source, path: '', bytes: 0, modifiedMs: 0, fingerprint: clip_id }
+}
+
+/**
+ * A clip with its pictures as the model sees them: short side to `side`, then the centre. Where there are more or fewer
+ * pictures than the model takes, evenly spread ones are taken, some twice.
+ * @throws StanflowError KAFKA_SCHEMA
+ */
+export async function jpegClip(
+  record: ClipRecord,
+  video: Video,
+  { frames, side, modelDigest, pool }: { frames: number; side: number; modelDigest: string; pool: FramePool },
+): Promise<Clip> {
+  const { frames: pictures, frame_times: times, clip_index: index, start, end } = record
+  if (pictures.length === 0 || pictures.length !== times.length) {
+    throw new StanflowError(
+      'KAFKA_SCHEMA',
+      `The clip has ${pictures.length} pictures and ${times.length} times.`,
+    )
+  }
+  const taken = Array.from({ length: frames }, (_, i) => Math.floor(((i + 0.5) * pictures.length) / frames))
+  const decoded = new Map<number, Frame>()
+  try {
+    for (const at of new Set(taken)) {
+      const pixels = pool.allocate(side * side * 3)
+      const frame = { index: at, time: times[at] as number, pixels }
+      decoded.set(at, frame)
+      pixels.set(await square(pictures[at] as Buffer, side))
+    }
+  } catch (cause) {
+    for (const { pixels } of decoded.values()) pool.release(pixels)
+    throw new StanflowError('KAFKA_SCHEMA', `A picture of the clip is no JPEG: ${String(cause)}.`, { cause })
+  }
+  const held = new Set<number>()
+  const clipFrames = taken.map((at) => {
+    const frame = decoded.get(at) as Frame
+    // One holder for each place it has in the clip.
+    if (held.has(at)) pool.retain(frame.pixels)
+    held.add(at)
+    return frame
+  })
+  const id = clipId(video, { start, end }, { kind: 'uniform', frames }, modelDigest)
+  return { id, video, index, start, end, frames: clipFrames }
+}
+
+function square(picture: Buffer, side: number): Promise<Buffer> {
+  return sharp(picture, { limitInputPixels: MOST_PIXELS, failOn: 'error' })
+    .resize(side, side, { fit: 'cover', position: 'centre', kernel: 'cubic' })
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw()
+    .toBuffer()
+}

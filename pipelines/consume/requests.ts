@@ -1,0 +1,58 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inspect } from '../../src/connect/files/discover/inspect.js'
+import type { SampleRecord, VideoRecord } from '../../src/connect/kafka/records.js'
+import { isS3 } from '../../src/connect/s3/uri.js'
+import type { Sampling, Video } from '../../src/domain.js'
+import { StanflowError } from '../../src/errors.js'
+import type { Places } from '../places.js'
+
+/**
+ * The video that a record asks for, as it is now.
+ * @throws StanflowError INPUT_*, S3_*, KAFKA_SCHEMA
+ */
+export async function videoOf({ source, uri }: VideoRecord, places: Places): Promise<Video> {
+  const found = isS3(uri)
+    ? await objectOf(uri, places)
+    : await inspect(localPath(uri), undefined, () => undefined)
+  if ('error' in found) throw found.error
+  return { ...found, source }
+}
+
+async function objectOf(uri: string, places: Places) {
+  for await (const found of places.discover([uri], {})) {
+    if ('error' in found || found.path === uri) return found
+    break
+  }
+  throw new StanflowError('S3_OBJECT_MISSING', `${uri} is no object.`)
+}
+
+/** Other schemes are refused: a topic must not make a consumer fetch whatever someone names. */
+function localPath(uri: string): string {
+  if (uri.startsWith('file://')) {
+    try {
+      return fileURLToPath(uri)
+    } catch (cause) {
+      throw new StanflowError('KAFKA_SCHEMA', `${uri} is no path of this machine.`, { cause })
+    }
+  }
+  if (/^[a-z][a-z0-9+.-]*:/i.test(uri) || resolve(uri) !== uri) {
+    throw new StanflowError('KAFKA_SCHEMA', `${uri} is neither an absolute path nor file:// nor s3://.`)
+  }
+  return uri
+}
+
+/** How the clips of a request are cut. @throws StanflowError KAFKA_SCHEMA where this consumer cannot do that */
+export function samplingOf(sample: SampleRecord | null, own: Sampling): Sampling {
+  if (sample === null) return own
+  const { kind, frames, length, stride } = sample
+  if (frames !== own.frames) {
+    const sentence = `The request is for clips of ${frames} frames, and this consumer takes ${own.frames}.`
+    throw new StanflowError('KAFKA_SCHEMA', sentence, { hint: `Run a consumer with --frames ${frames}.` })
+  }
+  if (kind === 'uniform') return { kind, frames }
+  if (length === null || !(length > 0) || (stride !== null && !(stride > 0))) {
+    throw new StanflowError('KAFKA_SCHEMA', 'The request is for windows without a length.')
+  }
+  return { kind, frames, length, stride: stride ?? length }
+}

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto'
+import type { StanflowError } from '../../errors.js'
+import {
+  type Admin,
+  type ConsumedRecord,
+  type Consumer,
+  type KafkaClient,
+  partitionKey,
+  type TopicPartition,
+} from './client.js'
+
+export type ReadRecord = TopicPartition & ConsumedRecord
+
+export interface ReadOptions {
+  readonly client: KafkaClient
+  readonly admin: Admin
+  readonly topics: readonly string[]
+  /** Where to begin: at the first record there is, at the next that comes, or where a group stands. */
+  readonly from: 'beginning' | 'now' | { readonly group: string }
+  /** End once everything that was there at the beginning has been read. */
+  readonly toEnd: boolean
+  readonly signal?: AbortSignal
+}
+
+/** Nothing more has come for so long: what is left before the end are marks of transactions. */
+const QUIET_MS = 1500
+/** Records held for a slow caller before partitions are paused. */
+const HELD = 2000
+
+/** Committed records of topics, in order per partition, without a trace in Kafka: as from outside of any group. */
+export async function* readTopics(options: ReadOptions): AsyncGenerator<ReadRecord, void, undefined> {
+  const { client, admin, topics, toEnd, signal } = options
+  const starts = await startsOf(options)
+  const waiting = new Set(starts.filter(({ at, end }) => at < end).map(partitionKey))
+  if (toEnd && waiting.size === 0) return
+  const ends = new Map(starts.map((start) => [partitionKey(start), start.end]))
+  const held: ReadRecord[] = []
+  const paused: TopicPartition[] = []
+  let failure: StanflowError | undefined
+  let wake = (): void => undefined
+  let consumer: Consumer | undefined
+  const group = `stanflow-read-${randomUUID()}`
+  /** Of the next record to come. */
+  const positions = new Map(starts.map((start) => [partitionKey(start), start.at]))
+  const begin = (): void => {
+    for (const at of starts) consumer?.start(at, positions.get(partitionKey(at)) ?? at.at)
+  }
+  consumer = await client.consumer({
+    ...{ group, topics, clientId: group },
+    events: {
+      assigned: begin,
+      records: ({ topic, partition, records }) => {
+        for (const record of records) held.push({ topic, partition, ...record })
+        positions.set(partitionKey({ topic, partition }), (records.at(-1)?.offset ?? -1n) + 1n)
+        if (held.length > HELD) {
+          consumer?.pause({ topic, partition })
+          paused.push({ topic, partition })
+        }
+        wake()
+      },
+      failed: (error) => {
+        failure = error as StanflowError
+        wake()
+      },
+    },
+  })
+  begin()
+  const abort = (): void => wake()
+  signal?.addEventListener('abort', abort)
+  try {
+    for (let quiet = false; signal?.aborted !== true; ) {
+      if (failure !== undefined) throw failure
+      for (const record of held.splice(0)) {
+        quiet = false
+        const key = partitionKey(record)
+        const end = ends.get(key) ?? 0n
+        if (toEnd && record.offset >= end) continue
+        yield record
+        if (record.offset + 1n >= end) waiting.delete(key)
+      }
+      for (const at of paused.splice(0)) consumer.resume(at)
+      if (toEnd && (waiting.size === 0 || quiet)) return
+      quiet = await new Promise<boolean>((resolve) => {
+        const timer = setTimeout(() => resolve(true), QUIET_MS)
+        wake = () => {
+          clearTimeout(timer)
+          resolve(false)
+        }
+        if (held.length > 0) wake()
+      })
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort)
+    await consumer.stop()
+  }
+
+  async function startsOf({ from }: ReadOptions) {
+    const all = await Promise.all(
+      topics.map(async (topic) => {
+        const committed = typeof from === 'object' ? await admin.checkpoints(from.group, topic) : []
+        return (await admin.ranges(topic)).map(({ partition, low, high }) => {
+          const stood = committed.find((one) => one.partition === partition)?.offset ?? low
+          // What a group has not read may be gone by now.
+          const isGone = stood < low
+          return { topic, partition, at: from === 'now' ? high : isGone ? low : stood, end: high }
+        })
+      }),
+    )
+    return all.flat()
+  }
+}

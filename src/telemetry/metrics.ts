@@ -1,0 +1,139 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+
+/** A partition as a gauge sees it. */
+export interface LaneFacts {
+  readonly topic: string
+  readonly partition: number
+  readonly lag: number
+  readonly queued: number
+  readonly inWork: number
+}
+
+/** What a running job tells Prometheus. One a process. */
+export class Metrics {
+  readonly registry = new Registry()
+  readonly #clips = this.#counter('stanflow_clips_total', 'Clips embedded', ['kind'])
+  readonly #frames = this.#counter('stanflow_frames_total', 'Frames that went into the model')
+  readonly #fill = this.#histogram(
+    'stanflow_batch_clips',
+    'Clips in one run of the model',
+    [1, 2, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256],
+  )
+  readonly #stage = this.#histogram(
+    'stanflow_stage_seconds',
+    'Time in a stage: open, decode, model, transaction, put',
+    SECONDS,
+    ['stage'],
+  )
+  readonly #latency = this.#histogram(
+    'stanflow_result_latency_seconds',
+    'From a record in its topic to its first result committed',
+    SECONDS,
+    ['topic'],
+  )
+  readonly #transactions = this.#counter('stanflow_transactions_total', 'Transactions by how they ended', [
+    'outcome',
+  ])
+  readonly #records = this.#counter('stanflow_records_total', 'Records committed to result topics')
+  readonly #deadLetters = this.#counter('stanflow_dead_letters_total', 'Inputs given up, by error code', [
+    'code',
+  ])
+  readonly #retries = this.#counter(
+    'stanflow_retries_total',
+    'Partitions taken up anew after an error, by its code',
+    ['code'],
+  )
+  readonly #objects = this.#counter(
+    'stanflow_objects_total',
+    'Objects of the archive, by whether they were there',
+    ['outcome'],
+  )
+
+  constructor({ process = true }: { readonly process?: boolean } = {}) {
+    if (process) collectDefaultMetrics({ register: this.registry })
+  }
+
+  batch(clips: number, frames: number, milliseconds: number): void {
+    this.#fill.observe(clips)
+    this.#frames.inc(clips * frames)
+    this.stage('model', milliseconds)
+  }
+
+  clip(kind: string): void {
+    this.#clips.inc({ kind })
+  }
+
+  stage(stage: 'open' | 'decode' | 'model' | 'transaction' | 'put', milliseconds: number): void {
+    this.#stage.observe({ stage }, milliseconds / 1000)
+  }
+
+  latency(topic: string, milliseconds: number): void {
+    this.#latency.observe({ topic }, Math.max(0, milliseconds) / 1000)
+  }
+
+  committed(records: number, milliseconds: number): void {
+    this.#transactions.inc({ outcome: 'committed' })
+    this.#records.inc(records)
+    this.stage('transaction', milliseconds)
+  }
+
+  lost(code: string): void {
+    this.#transactions.inc({ outcome: 'lost' })
+    this.#retries.inc({ code })
+  }
+
+  deadLetter(code: string): void {
+    this.#deadLetters.inc({ code })
+  }
+
+  object(outcome: 'written' | 'there'): void {
+    this.#objects.inc({ outcome })
+  }
+
+  /** Gauges that are asked when Prometheus asks. */
+  watch(facts: { readonly lanes: () => readonly LaneFacts[]; readonly clipsInFlight: () => number }): void {
+    const lanes = (name: string, help: string, of: (lane: LaneFacts) => number): void => {
+      new Gauge({
+        ...{ name, help, labelNames: ['topic', 'partition'], registers: [this.registry] },
+        collect() {
+          this.reset()
+          for (const lane of facts.lanes()) {
+            this.set({ topic: lane.topic, partition: String(lane.partition) }, of(lane))
+          }
+        },
+      })
+    }
+    lanes('stanflow_lag', 'Records of a held partition that are not committed yet', ({ lag }) => lag)
+    lanes('stanflow_queued', 'Records fetched that wait for work', ({ queued }) => queued)
+    lanes('stanflow_in_work', 'Records being worked on', ({ inWork }) => inWork)
+    new Gauge({
+      ...{
+        name: 'stanflow_clips_in_flight',
+        help: 'Clips whose pixels are held',
+        registers: [this.registry],
+      },
+      collect() {
+        this.set(facts.clipsInFlight())
+      },
+    })
+  }
+
+  #counter<const L extends string = never>(
+    name: string,
+    help: string,
+    labelNames: readonly L[] = [],
+  ): Counter<L> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] })
+  }
+
+  #histogram<const L extends string = never>(
+    name: string,
+    help: string,
+    buckets: number[],
+    labelNames: readonly L[] = [],
+  ): Histogram<L> {
+    return new Histogram({ name, help, buckets, labelNames, registers: [this.registry] })
+  }
+}
