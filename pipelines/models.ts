@@ -3,7 +3,8 @@ import { takeLock } from '../src/connect/files/lock.js'
 import { StanflowError } from '../src/errors.js'
 import { type CachedModel, cacheFolder, listCached } from '../src/model/hub/cache.js'
 import type { HubClient } from '../src/model/hub/http.js'
-import { type PulledModel, pullModel } from '../src/model/hub/pull.js'
+import { Proxies } from '../src/model/hub/proxy.js'
+import { type PulledModel, type PullRequest, pullModel } from '../src/model/hub/pull.js'
 import { requireRepo } from '../src/model/hub/repo.js'
 import { importModel } from '../src/model/import/import.js'
 import type { ImportedModel, ImportHooks, ImportRequest } from '../src/model/import/types.js'
@@ -61,6 +62,7 @@ export async function pull(
   const { onProgress, onNote, signal = new AbortController().signal, patience } = hooks
   const cache = options.cache ?? cacheFolder(env)
   await mkdir(cache, { recursive: true }).catch(() => undefined)
+  const proxies = new Proxies(env)
   const client: HubClient = {
     endpoint: endpointOf(options.endpoint ?? (env.HF_ENDPOINT || 'https://huggingface.co')),
     token: options.token ?? (env.HF_TOKEN || undefined),
@@ -70,9 +72,10 @@ export async function pull(
     idle: 30_000,
     ...patience,
     userAgent: `stanflow/${VERSION}`,
+    proxies,
     onWait: (why, milliseconds) => onNote?.(`${why}; trying again in ${(milliseconds / 1000).toFixed(1)}s`),
   }
-  return pullModel({
+  const request: PullRequest = {
     repo: requireRepo(options.model, options.revision),
     cache,
     client,
@@ -80,7 +83,8 @@ export async function pull(
     version: VERSION,
     lock: takeLock,
     ...(onProgress !== undefined && { onProgress }),
-  })
+  }
+  return pullModel(request).finally(() => proxies.close())
 }
 
 /** A model that is there without a path. */

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
@@ -8,6 +11,7 @@ import { type PullHooks, type PullOptions, pull } from '../../pipelines/models.j
 import { StanflowError } from '../../src/errors.js'
 import { openSafetensors } from '../../src/model/formats/safetensors.js'
 import { writeSafetensors } from '../../src/model/formats/write-safetensors.js'
+import { proxyFor } from '../../src/model/hub/proxy.js'
 import { openModel } from '../../src/model/load.js'
 import { writeCheckpoint } from '../support/checkpoints.js'
 import { fixture } from '../support/fixtures.js'
@@ -112,12 +116,31 @@ describe('a model is pulled', () => {
     }
   })
 
-  test('a branch that moved on is fetched anew; the old commit stays', async () => {
+  test('a branch that moved on: the old commit stays, and weights that did not change are not fetched again', async () => {
     await fetchModel()
     const commit = 'beef'.repeat(10)
-    hub.add({ id: ID, commit, revisions: ['main'], files: FILES })
-    assert.equal((await fetchModel()).commit, commit)
+    const files = new Map([...FILES, ['config.json', Buffer.from(`${FILES.get('config.json')}\n`)]])
+    hub.add({ id: ID, commit, revisions: ['main'], files })
+    hub.forget()
+    const { folder, unchanged } = await fetchModel()
+    assert.deepEqual([folder.endsWith(commit), unchanged], [true, false])
+    assert.deepEqual(readFileSync(join(folder, 'model.safetensors')), WEIGHTS)
+    assert.deepEqual(readFileSync(join(folder, 'config.json')), files.get('config.json'))
+    assert.equal(hub.sent(/safetensors/), 0)
     assertWhole()
+  })
+
+  test('what is left of an unfinished pull of a commit that is gone is cleared away', async () => {
+    hub.fail(/^cdn/, { status: 503 }, 100)
+    await assert.rejects(fetchModel(), failsWith('HUB_UNREACHABLE'))
+    assert.ok(everything().some((name) => name.includes(`.pulling-${COMMIT}`)))
+    hub.forget()
+    hub.add({ id: ID, commit: 'beef'.repeat(10), revisions: ['main'], files: FILES })
+    await fetchModel()
+    assert.deepEqual(
+      everything().filter((name) => name.includes('.pulling')),
+      [],
+    )
   })
 
   test('weights in shards become one file', async () => {
@@ -392,6 +415,52 @@ describe('who may not is told why', () => {
     await assert.rejects(fetchModel({ endpoint: 'hub.example.com' }), failsWith('USAGE_INVALID'))
     await assert.rejects(fetchModel({ model: 'clip' }), failsWith('USAGE_INVALID'))
     await assert.rejects(fetchModel({ model: '../../etc/passwd' }), failsWith('USAGE_INVALID'))
+  })
+})
+
+describe('behind a proxy', () => {
+  test('the environment names it; hosts in NO_PROXY are reached directly', async () => {
+    const tunnels: string[] = []
+    const proxy = createServer()
+    proxy.on('connect', ({ url = '' }, client: Socket) => {
+      tunnels.push(url)
+      const server = connect(Number(url.split(':')[1]), '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 Connection established\r\n\r\n')
+        server.pipe(client).pipe(server)
+      })
+      server.on('error', () => client.destroy())
+      client.on('error', () => server.destroy())
+    })
+    proxy.listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+    try {
+      await fetchModel({}, {}, { HTTP_PROXY: address, NO_PROXY: 'localhost' })
+      assertWhole()
+      assert.deepEqual(
+        [...new Set(tunnels)],
+        [hub.endpoint.replace('http://', '')],
+        'the CDN is on localhost',
+      )
+    } finally {
+      proxy.closeAllConnections()
+      proxy.close()
+    }
+  })
+
+  test('as curl reads it', () => {
+    const hubUrl = new URL('https://hub.example.com/x')
+    for (const [env, expected] of [
+      [{ HTTPS_PROXY: 'http://p:1' }, 'http://p:1'],
+      [{ https_proxy: 'http://q:1', HTTPS_PROXY: 'http://p:1' }, 'http://q:1'],
+      [{ HTTP_PROXY: 'http://p:1' }, undefined],
+      [{ HTTPS_PROXY: 'http://p:1', NO_PROXY: 'example.com' }, undefined],
+      [{ HTTPS_PROXY: 'http://p:1', NO_PROXY: '.example.com, other' }, undefined],
+      [{ HTTPS_PROXY: 'http://p:1', NO_PROXY: '*' }, undefined],
+      [{ HTTPS_PROXY: 'http://p:1', NO_PROXY: 'ample.com' }, 'http://p:1'],
+      [{ HTTPS_PROXY: 'http://p:1', NO_PROXY: 'hub.example.com:8443' }, 'http://p:1'],
+    ] as const)
+      assert.equal(proxyFor(hubUrl, env), expected, JSON.stringify(env))
   })
 })
 

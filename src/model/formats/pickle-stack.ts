@@ -1,7 +1,8 @@
 import { Tuple, type Value } from './pickle-values.js'
 
-/** Values alive at once and memo entries: far above any checkpoint, far below what hurts. */
+/** Values alive at once and memo entries, and values in all: far above any checkpoint, far below what hurts. */
 const MAX_VALUES = 4_000_000
+const MAX_PUSHES = 20_000_000
 
 /** What a pickle's instructions work on: a stack with marks, and values remembered by number. */
 export class PickleStack {
@@ -9,13 +10,15 @@ export class PickleStack {
   readonly #marks: number[] = []
   readonly #memo = new Map<number, Value>()
   readonly #broken: (why: string) => Error
+  #pushes = 0
 
   constructor(broken: (why: string) => Error) {
     this.#broken = broken
   }
 
   push(value: Value): void {
-    if (this.#values.length >= MAX_VALUES) throw this.#broken('it has too many values')
+    if (this.#values.length >= MAX_VALUES || ++this.#pushes > MAX_PUSHES)
+      throw this.#broken('it has too many values')
     this.#values.push(value)
   }
 

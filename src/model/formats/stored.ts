@@ -1,4 +1,4 @@
-import { readSync } from 'node:fs'
+import { fstatSync, readSync } from 'node:fs'
 import { StanflowError } from '../../errors.js'
 
 /** Number types under safetensors' names, with their bytes. */
@@ -41,6 +41,8 @@ export const byteSize = ({ dtype, shape }: Pick<StoredTensor, 'dtype' | 'shape'>
 
 /** Exactly `length` bytes at `position`. @throws StanflowError MODEL_WEIGHTS when the file ends before */
 export function readExactly(fd: number, position: number, length: number, path: string): Buffer {
+  // A header may claim any length; memory is taken for what is there only.
+  if (position + length > fstatSync(fd).size) throw new StanflowError('MODEL_WEIGHTS', `${path} is cut off`)
   const buffer = Buffer.alloc(length)
   for (let done = 0; done < length; ) {
     const got = readSync(fd, buffer, done, Math.min(length - done, 1 << 30), position + done)

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { writeSynced } from '../import/staging.js'
 import { isCommit, type Repo } from './repo.js'
 
 /** What was pulled into a folder of the cache; `pulled.json` in it. */
@@ -66,7 +67,7 @@ export async function writeRef(cache: string, repo: Repo, commit: string): Promi
 }
 
 export const writeFacts = (folder: string, facts: PulledFacts): Promise<void> =>
-  writeFile(join(folder, FACTS), `${JSON.stringify(facts, null, 2)}\n`)
+  writeSynced(join(folder, FACTS), `${JSON.stringify(facts, null, 2)}\n`)
 
 /** Every whole model in the cache, by name and then the newest first. */
 export function listCached(cache: string): readonly CachedModel[] {

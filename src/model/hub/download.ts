@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
 import { open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import type { Response } from 'undici'
 import { StanflowError } from '../../errors.js'
 import { get, type HubClient, Transient, withRetries } from './http.js'
 import type { HubFile } from './listing.js'

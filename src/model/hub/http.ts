@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fetch, type Headers, type Response } from 'undici'
 import { StanflowError } from '../../errors.js'
+import type { Proxies } from './proxy.js'
 
 /** How the hub is asked. Times are milliseconds. */
 export interface HubClient {
@@ -13,6 +15,7 @@ export interface HubClient {
   /** A connection that brings nothing for so long counts as cut. */
   readonly idle: number
   readonly userAgent: string
+  readonly proxies: Proxies
   /** Told when a pause is made, so that a person knows what is waited for. */
   readonly onWait: (why: string, milliseconds: number) => void
 }
@@ -109,12 +112,15 @@ async function send(
   headers: Readonly<Record<string, string>>,
 ): Promise<Response> {
   const ours = at.host === client.endpoint.host && at.protocol === client.endpoint.protocol
+  const proxy = client.proxies.for(at)
+  const dispatcher = proxy === undefined ? {} : { dispatcher: proxy }
   // For the headers only: a body may take as long as it keeps coming.
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(), client.idle)
   try {
     return await fetch(at, {
       redirect: 'manual',
+      ...dispatcher,
       signal: AbortSignal.any([client.signal, late.signal]),
       headers: {
         'user-agent': client.userAgent,

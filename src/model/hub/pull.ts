@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { copyFile, link, mkdir, rename, rm } from 'node:fs/promises'
+import { copyFile, link, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StanflowError } from '../../errors.js'
 import { parseClipConfig } from '../config.js'
@@ -7,7 +7,7 @@ import { importModel } from '../import/import.js'
 import { hashFile, shardNames } from '../import/sources.js'
 import { syncFolder, writeError } from '../import/staging.js'
 import { openModel } from '../load.js'
-import { findCached, repoFolder, snapshotFolder, writeFacts, writeRef } from './cache.js'
+import { findCached, listCached, repoFolder, snapshotFolder, writeFacts, writeRef } from './cache.js'
 import { download } from './download.js'
 import type { HubClient } from './http.js'
 import { fileAddress, type HubFile, type Listing, listFiles } from './listing.js'
@@ -74,6 +74,7 @@ export async function pullModel(request: PullRequest): Promise<PulledModel> {
       await lock.release()
     }
     await rm(pulling, { recursive: true, force: true })
+    await clearOthers(request)
   } catch (error) {
     throw writeError(pulling, error)
   }
@@ -88,7 +89,7 @@ const pulled = ({ id }: Repo, folder: string, unchanged: boolean): PulledModel =
 })
 
 async function fetchFiles(
-  { repo, client, onProgress }: PullRequest,
+  { repo, cache, client, onProgress }: PullRequest,
   listing: Listing,
   plan: Plan,
   folder: string,
@@ -98,6 +99,7 @@ async function fetchFiles(
   const bring = async (file: HubFile): Promise<void> => {
     const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0)
     const report = (bytes: number): void => onProgress?.({ bytes: before + bytes, total, what: file.name })
+    await reuse(cache, file, join(folder, file.name))
     await download(
       client,
       fileAddress(client, repo, listing.commit, file.name),
@@ -183,4 +185,24 @@ async function assemble(
 /** The same file under a second name: what was fetched stays where it is until all is done. */
 async function lend(from: string, to: string): Promise<void> {
   await link(from, to).catch(() => copyFile(from, to))
+}
+
+/** A commit that changes the description leaves the weights as they are: another commit's very file serves, unfetched. */
+async function reuse(cache: string, { name, checksum }: HubFile, target: string): Promise<void> {
+  if (checksum.kind !== 'sha256' || existsSync(target)) return
+  const model = listCached(cache).find(({ files }) =>
+    files.some((file) => file.name === name && file.sha256 === checksum.hex),
+  )
+  if (model !== undefined) await lend(join(model.folder, name), target)
+}
+
+/** What pulls of other commits left unfinished, where none is at work on it. */
+async function clearOthers({ repo, cache, lock }: PullRequest): Promise<void> {
+  const parent = repoFolder(cache, repo)
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith('.pulling-')) continue
+    const held = await lock(join(parent, name)).catch(() => undefined)
+    if (held !== undefined) await rm(join(parent, name), { recursive: true, force: true })
+    await held?.release()
+  }
 }

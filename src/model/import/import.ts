@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StanflowError } from '../../errors.js'
 import { CONFIG_NOTE } from '../export.js'
@@ -11,7 +10,7 @@ import { countBytes, factsOf, sameImport } from './facts.js'
 import { partsOf } from './names.js'
 import { narrowed, type Part, takePart } from './parts.js'
 import { findSource, openSource } from './sources.js'
-import { checkTarget, PROVENANCE, stageFolder } from './staging.js'
+import { checkTarget, PROVENANCE, stageFolder, writeSynced } from './staging.js'
 import { findTokenizer } from './tokenizer.js'
 import type { ImportedModel, ImportHooks, ImportRequest, Provenance } from './types.js'
 
@@ -47,8 +46,8 @@ export async function importModel(request: ImportRequest, hooks: ImportHooks = {
     const tokenizer = findTokenizer(folders, vocabulary)
     progress.expect(tensors)
     return await stageFolder(request.to, async (folder) => {
-      await writeFile(join(folder, 'config.json'), config.json)
-      if (tokenizer !== undefined) await writeFile(join(folder, 'tokenizer.json'), tokenizer.json)
+      await writeSynced(join(folder, 'config.json'), config.json)
+      if (tokenizer !== undefined) await writeSynced(join(folder, 'tokenizer.json'), tokenizer.json)
       const files: Record<string, WrittenFile & { tensors: number }> = {}
       for (const [name, part] of [
         ['model.safetensors', tensors.clip],
@@ -71,7 +70,7 @@ export async function importModel(request: ImportRequest, hooks: ImportHooks = {
         filled: { ...filled, ...scale },
         dropped: [...opened.skipped, ...dropped].sort(),
       }
-      await writeFile(join(folder, PROVENANCE), `${JSON.stringify(provenance, null, 2)}\n`)
+      await writeSynced(join(folder, PROVENANCE), `${JSON.stringify(provenance, null, 2)}\n`)
       return { ...describe(folder), folder: request.to, provenance, unchanged: false }
     })
   } finally {

@@ -61,6 +61,17 @@ export async function syncFolder(folder: string): Promise<void> {
   await handle?.close()
 }
 
+/** A small file that is on the disk when this returns. */
+export async function writeSynced(path: string, content: string): Promise<void> {
+  const file = await open(path, 'w')
+  try {
+    await file.writeFile(content)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
 /** Whether a folder may be written: it is not there, it is empty, or `force` says so for one that an import made. */
 export async function checkTarget(to: string, force: boolean): Promise<void> {
   const names: readonly string[] = await readdir(to).catch((error: NodeJS.ErrnoException) => {

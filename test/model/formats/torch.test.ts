@@ -189,6 +189,14 @@ describe('a file that is not whole is refused', () => {
         ['a/data/0', Buffer.alloc(16)],
       ]),
     )
+  test('a storage that claims to be longer than the file takes no memory', () => {
+    const lying = entries('K\x00J\x00\x00\x00\x40\x85K\x01\x85')
+    // The sizes of `a/data/0` in the central directory, stored and unpacked.
+    const at = lying.lastIndexOf('a/data/0') - 46
+    lying.writeUInt32LE(0xfffffff0, at + 20)
+    lying.writeUInt32LE(0xfffffff0, at + 24)
+    return check(lying)
+  })
   test('a tensor beyond its storage', () => check(entries('K\x01K\x04\x85K\x01\x85')))
   test('a tensor with a negative step', () => check(entries('K\x00K\x02\x85J\xff\xff\xff\xff\x85')))
   test('a broadcast of a billion numbers', () => check(entries('K\x00J\x00\xca\x9a\x3b\x85K\x00\x85')))
