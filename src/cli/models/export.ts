@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { Precision } from '../../engine/engine.js'
-import { StanflowError } from '../../errors.js'
 import { formatBytes, printable } from '../format.js'
+import { whole } from './whole.js'
 import { withProgress } from './with-progress.js'
 
 const EXAMPLES = `
@@ -18,7 +18,7 @@ any number of clips and texts. safetensors: CLIP and its temporal structure in o
 interface Flags {
   readonly format: 'onnx' | 'safetensors'
   readonly to: string
-  readonly frames: string
+  readonly frames: number
   readonly precision: Precision
   readonly calibration?: string
   readonly branch?: string
@@ -37,7 +37,7 @@ export function addExportCommand(models: Command): void {
     .addOption(new Option('--to <file>', 'the file to write').makeOptionMandatory())
     .option('--branch <file>', 'weights of the temporal structure (default: those in the folder)')
     .option('--structure <name>', 'how frames become one embedding', 'auto')
-    .option('--frames <n>', 'onnx: frames in a clip', '12')
+    .option('--frames <n>', 'onnx: frames in a clip', whole(1, 64), 12)
     .addOption(
       new Option('--precision <precision>', 'onnx: what the graph computes in')
         .choices(['fp32', 'fp16', 'int8'])
@@ -50,13 +50,10 @@ export function addExportCommand(models: Command): void {
     .action(run)
 }
 
-async function run(model: string, { json = false, frames: given, ...flags }: Flags): Promise<void> {
-  const frames = Number(given)
-  if (!Number.isInteger(frames) || frames < 1 || frames > 64)
-    throw new StanflowError('USAGE_INVALID', `--frames must be a whole number from 1 to 64, not ${given}.`)
+async function run(model: string, { json = false, ...flags }: Flags): Promise<void> {
   const { exportModel } = await import('../../../pipelines/export-model.js')
   const exported = await withProgress({ json, verb: 'writing' }, (hooks) =>
-    exportModel({ model, frames, ...flags }, hooks),
+    exportModel({ model, ...flags }, hooks),
   )
   if (exported === undefined) return
   const lines = exported.files.map(({ path, bytes }) => `${printable(path)}: ${formatBytes(bytes)}`)

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import type { ModelDescription } from '../../../pipelines/model-info.js'
-import { StanflowError } from '../../errors.js'
 import type { PublishedResult } from '../../model/published.js'
 import { formatBytes, formatCount, printable, table } from '../format.js'
+import { whole } from './whole.js'
 
 const EXAMPLES = `
 Examples:
@@ -14,7 +14,7 @@ Examples:
 interface Flags {
   readonly branch?: string
   readonly structure: string
-  readonly frames: string
+  readonly frames: number
   readonly json?: boolean
 }
 
@@ -28,17 +28,14 @@ export function addInfoCommand(models: Command): void {
     )
     .option('--branch <file>', 'weights of the temporal structure (default: those in the folder)')
     .option('--structure <name>', 'how frames become one embedding', 'auto')
-    .option('--frames <n>', 'frames in a clip', '12')
+    .option('--frames <n>', 'frames in a clip', whole(1, 64), 12)
     .option('--json', 'print it as JSON')
     .helpOption('-h, --help', 'show this help')
     .addHelpText('after', EXAMPLES)
     .action(run)
 }
 
-async function run(model: string, { json, branch, structure, frames: given }: Flags): Promise<void> {
-  const frames = Number(given)
-  if (!Number.isInteger(frames) || frames < 1)
-    throw new StanflowError('USAGE_INVALID', `--frames must be a whole number from 1, not ${given}.`)
+async function run(model: string, { json, branch, structure, frames }: Flags): Promise<void> {
   const { describeModel } = await import('../../../pipelines/model-info.js')
   const description = describeModel({ model, branch, structure, frames })
   process.stdout.write(`${json ? JSON.stringify(description) : text(description)}\n`)

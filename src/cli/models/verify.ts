@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import type { Verification, VerifiedWay } from '../../../pipelines/verify-model.js'
-import { StanflowError } from '../../errors.js'
 import { formatCount, formatRate, plural, printable, table } from '../format.js'
 import { drainOnSignals } from '../signals.js'
+import { whole } from './whole.js'
 
 const EXAMPLES = `
 Examples:
@@ -18,8 +18,8 @@ Exit status 1 where a way fails or drifts further than its precision should.
 interface Flags {
   readonly branch?: string
   readonly structure: string
-  readonly frames: string
-  readonly clips: string
+  readonly frames: number
+  readonly clips: number
   readonly calibration?: string
   readonly json?: boolean
 }
@@ -32,8 +32,8 @@ export function addVerifyCommand(models: Command): void {
     .argument('[videos...]', 'files, folders, globs, lists, or s3:// URIs')
     .option('--branch <file>', 'weights of the temporal structure (default: those in the folder)')
     .option('--structure <name>', 'how frames become one embedding', 'auto')
-    .option('--frames <n>', 'frames in a clip', '12')
-    .option('--clips <n>', 'clips at most', '16')
+    .option('--frames <n>', 'frames in a clip', whole(1, 64), 12)
+    .option('--clips <n>', 'clips at most', whole(1, 10_000), 16)
     .option('--calibration <file>', 'activation ranges: int8 is measured with them too')
     .option('--json', 'print the outcome as JSON')
     .helpOption('-h, --help', 'show this help')
@@ -42,8 +42,7 @@ export function addVerifyCommand(models: Command): void {
 }
 
 async function run(model: string, inputs: readonly string[], flags: Flags): Promise<void> {
-  const { json = false, branch, structure, calibration } = flags
-  const [frames, clips] = [whole('--frames', flags.frames, 64), whole('--clips', flags.clips, 10_000)]
+  const { json = false, ...options } = flags
   const { verifyModel } = await import('../../../pipelines/verify-model.js')
   const note = (step: string): void => {
     process.stderr.write(json ? `${JSON.stringify({ event: 'note', note: step })}\n` : `${printable(step)}\n`)
@@ -51,7 +50,7 @@ async function run(model: string, inputs: readonly string[], flags: Flags): Prom
   const drain = drainOnSignals(() => note('stopping'))
   try {
     const verification = await verifyModel(
-      { model, branch, structure, inputs, clips, frames, calibration },
+      { model, inputs, ...options },
       { onStep: note, signal: drain.signal },
     )
     process.stdout.write(`${json ? JSON.stringify(verification) : await text(verification)}\n`)
@@ -63,12 +62,6 @@ async function run(model: string, inputs: readonly string[], flags: Flags): Prom
   } finally {
     drain.release()
   }
-}
-
-function whole(flag: string, given: string, most: number): number {
-  const value = Number(given)
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value
-  throw new StanflowError('USAGE_INVALID', `${flag} must be a whole number from 1 to ${most}, not ${given}.`)
 }
 
 async function text(verification: Verification): Promise<string> {
