@@ -8,3 +8,22 @@ export {
   type BackfillSummary,
   backfill,
 } from './backfill.js'
+export { type ExportedModel, type ExportHooks, type ExportOptions, exportModel } from './export-model.js'
+export { describeModel, type InfoOptions, type ModelDescription } from './model-info.js'
+export {
+  type ImportedModel,
+  importWeights,
+  type ListedModel,
+  listModels,
+  type PulledModel,
+  type PullHooks,
+  type PullOptions,
+  pull as pullModel,
+} from './models.js'
+export {
+  type Verification,
+  type VerifiedWay,
+  type VerifyHooks,
+  type VerifyOptions,
+  verifyModel,
+} from './verify-model.js'

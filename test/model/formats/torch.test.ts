@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
+import fc from 'fast-check'
 import { StanflowError } from '../../../src/errors.js'
 import type { StoredTensor } from '../../../src/model/formats/stored.js'
 import { openTorchCheckpoint } from '../../../src/model/formats/torch.js'
@@ -208,4 +209,28 @@ describe('a file that is not whole is refused', () => {
     const { tensors } = await openTorchCheckpoint(path)
     assert.deepEqual(values(tensors.get('w') as StoredTensor), [0, 0, 0, 0])
   })
+})
+
+test('bytes changed at random: read, or refused in words, and nothing else', async () => {
+  const files = ['types-protocol2.pt', 'types-protocol4.pt', 'types-legacy.bin', 'script.pt']
+  const whole = files.map((name) => readFileSync(fixture(`formats/${name}`)))
+  const path = join(folder, 'changed.pt')
+  const change = fc.tuple(fc.nat(3500), fc.nat(255))
+  const changes = fc.tuple(fc.nat(files.length - 1), fc.array(change, { minLength: 1, maxLength: 4 }))
+  await fc.assert(
+    fc.asyncProperty(changes, async ([file, places]) => {
+      const bytes = Buffer.from(whole[file] as Buffer)
+      for (const [at, value] of places) bytes[at % bytes.length] = value
+      await writeFile(path, bytes)
+      try {
+        const { tensors, close } = await openTorchCheckpoint(path)
+        for (const tensor of tensors.values()) tensor.bytes()
+        close()
+      } catch (error) {
+        assert.ok(error instanceof StanflowError, String(error))
+        assert.match(error.code, /^MODEL_(WEIGHTS|UNSAFE)$/)
+      }
+    }),
+    { numRuns: 400 },
+  )
 })
