@@ -24,6 +24,7 @@ const { values: flags } = parseArgs({
     clips: { type: 'string', multiple: true, default: ['1'] },
     rounds: { type: 'string', default: '5' },
     by: { type: 'string', default: 'wall' },
+    calibration: { type: 'string' },
     only: { type: 'string', multiple: true, default: [] },
     peer: { type: 'boolean', default: false },
     window: { type: 'boolean', default: false },
@@ -33,6 +34,7 @@ const { values: flags } = parseArgs({
 })
 if (flags.help) {
   console.log(`bench:engines [--model random:vit-b-32] [--frames 12] [--clips 1]… [--rounds 5] [--only openvino/bf16]…
+  --calibration FILE   ranges for int8 instead of measuring them first
   --by cpu   rates by processor time over all cores instead of by the clock: for a machine that others use too
   --peer     PyTorch beside them, in turn (fetches torch and transformers into .cache/peer)
   --window   overlapping clips, with and without sharing frames
@@ -84,7 +86,7 @@ async function openAll(): Promise<readonly Variant[]> {
   const wanted = (engine: EngineName, precision: Precision): boolean =>
     flags.only.length === 0 || flags.only.includes(`${engine}/${precision}`)
   const variants: Variant[] = []
-  let calibration: string | undefined
+  let { calibration } = flags
   for (const { engine, precisions, detail } of found) {
     console.log(`${engine}: ${detail}`)
     for (const precision of [...precisions].reverse()) {

@@ -5,6 +5,7 @@ import {
   type ElementType,
   encodeModel,
   type NodeProto,
+  type OutsideBytes,
   type TensorProto,
   type ValueProto,
 } from './proto.js'
@@ -34,7 +35,14 @@ export type LinearStyle = (g: OnnxEmitter, layer: Linear) => Value
 export interface EmitOptions {
   /** Default: in float32. */
   readonly linear?: LinearStyle
+  /** Takes a weight's values out of the model file, which holds 2 GB at most. */
+  readonly outside?: Outside
 }
+
+export type Outside = (values: Uint8Array) => OutsideBytes
+
+/** Bytes from which a tensor goes outside: shapes and scalars must be read with the graph. */
+const OUTSIDE_FROM = 1024
 
 /** What a graph gives out; a text side is a free dimension. */
 export interface Output {
@@ -102,7 +110,7 @@ export class OnnxEmitter implements Algebra<Value> {
     return encodeModel({
       name,
       nodes: [...nodes, ...named],
-      initializers: tensors(order),
+      initializers: tensors(order, this.#options.outside),
       inputs: this.#inputs.filter(({ name: input }) => order.some((value) => value.name === input)),
       outputs: Object.entries(outputs).map(([output, { shape }]) => ({ name: output, type: 'float', shape })),
     })
@@ -221,6 +229,12 @@ export const floatLinear: LinearStyle = (g, { x, weight, bias }) => {
 }
 
 /** Weights are read one at a time, as the file is written. */
-function* tensors(values: readonly Value[]): Generator<TensorProto> {
-  for (const { tensor } of values) if (tensor !== undefined) yield tensor()
+function* tensors(values: readonly Value[], outside?: Outside): Generator<TensorProto> {
+  for (const { tensor } of values) {
+    if (tensor === undefined) continue
+    const whole = tensor()
+    const { bytes } = whole
+    const small = !(bytes instanceof Uint8Array) || bytes.length < OUTSIDE_FROM
+    yield small || outside === undefined ? whole : { ...whole, bytes: outside(bytes) }
+  }
 }

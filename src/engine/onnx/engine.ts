@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { StanflowError } from '../../errors.js'
 import type { Engine, EngineModule, HostArray, LoadRequest, Runner } from '../engine.js'
+import { withModelFile } from './model-file.js'
 import { emitterFor, refuseUnfit } from './precision.js'
 import { installed, ONNX_PRECISIONS, reports, sessionOptions, tensorrtEnvironment } from './providers.js'
 
@@ -22,7 +23,12 @@ async function open(request: LoadRequest): Promise<Engine> {
     async compile(graph, weights) {
       let session: InferenceSession
       try {
-        session = await InferenceSession.create(emit(graph, weights), options)
+        session = await withModelFile(emit, graph, weights, (file) =>
+          // A path and bytes are two signatures of one function.
+          typeof file === 'string'
+            ? InferenceSession.create(file, options)
+            : InferenceSession.create(file, options),
+        )
       } catch (cause) {
         throw new StanflowError('ENGINE_FAILED', 'onnxruntime did not take the model', { cause })
       }

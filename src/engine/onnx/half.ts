@@ -1,5 +1,5 @@
 import type { Weights } from '../../model/algebra.js'
-import { OnnxEmitter, type Output, type Value } from './emitter.js'
+import { type EmitOptions, OnnxEmitter, type Output, type Value } from './emitter.js'
 import type { Attribute } from './proto.js'
 
 /** Sums over many values, and exponentials: computed in float32. */
@@ -21,8 +21,9 @@ export class HalfEmitter extends OnnxEmitter {
   readonly #isHalf = new WeakSet<Value>()
   readonly #isFixed = new WeakSet<Value>()
 
-  constructor(weights: Weights) {
+  constructor(weights: Weights, { outside }: Pick<EmitOptions, 'outside'> = {}) {
     super(weights, {
+      ...(outside && { outside }),
       linear: (g, { x, weight, bias }) => {
         const product = g.matmul(x, g.transpose(this.half(weight), [1, 0]))
         return bias === undefined ? product : g.add(product, bias)
@@ -86,7 +87,8 @@ export class HalfEmitter extends OnnxEmitter {
     const title = `half:${name}`
     return this.initializer(title, () => {
       const { shape, bytes } = (tensor as NonNullable<Value['tensor']>)()
-      const halves = toHalf(new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4))
+      const { buffer, byteOffset, byteLength } = bytes as Uint8Array
+      const halves = toHalf(new Float32Array(buffer, byteOffset, byteLength / 4))
       return { name: title, type: 'float16', shape, bytes: new Uint8Array(halves.buffer) }
     })
   }

@@ -4,11 +4,12 @@ import type { ModelGraph } from '../../model/graphs.js'
 import { openCalibration } from '../calibration/file.js'
 import type { LoadRequest } from '../engine.js'
 import { calibratedLinear } from './calibrated.js'
-import { buildGraph, emitGraph } from './emitter.js'
+import { buildGraph, type EmitOptions, emitGraph } from './emitter.js'
 import { HalfEmitter } from './half.js'
 import { dynamicLinear } from './int8.js'
 
-export type Emit = (graph: ModelGraph, weights: Weights) => Uint8Array
+/** Writes a graph as an ONNX file. */
+export type Emit = (graph: ModelGraph, weights: Weights, options?: Pick<EmitOptions, 'outside'>) => Uint8Array
 
 /**
  * How graphs are written for a precision. bf16 is for the engine to compute in; its graph is float32's.
@@ -20,14 +21,14 @@ export function emitterFor({ precision, calibration }: Pick<LoadRequest, 'precis
     case 'bf16':
       return emitGraph
     case 'fp16':
-      return (graph, weights) => {
-        const g = new HalfEmitter(weights)
+      return (graph, weights, options) => {
+        const g = new HalfEmitter(weights, options)
         return g.emit(graph.name, buildGraph(g, graph))
       }
     case 'int8': {
       const linear =
         calibration === undefined ? dynamicLinear : calibratedLinear(openCalibration(calibration).calibration)
-      return (graph, weights) => emitGraph(graph, weights, { linear })
+      return (graph, weights, options) => emitGraph(graph, weights, { ...options, linear })
     }
   }
 }

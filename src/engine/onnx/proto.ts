@@ -20,7 +20,14 @@ export interface TensorProto {
   readonly name: string
   readonly type: ElementType
   readonly shape: readonly number[]
-  readonly bytes: Uint8Array
+  /** The values, or where they lie in a file beside the model's. */
+  readonly bytes: Uint8Array | OutsideBytes
+}
+
+export interface OutsideBytes {
+  readonly file: string
+  readonly offset: number
+  readonly length: number
 }
 
 /** A graph input or output; a text side is a free dimension. */
@@ -95,7 +102,18 @@ function writeTensor(w: protobuf.Writer, { name, type, shape, bytes }: TensorPro
   for (const side of shape) w.uint32(8).int64(side)
   w.uint32(16).int32(DataType[type])
   w.uint32(tag(8)).string(name)
-  w.uint32(tag(9)).bytes(bytes)
+  if (bytes instanceof Uint8Array) {
+    w.uint32(tag(9)).bytes(bytes)
+    return
+  }
+  const { file, offset, length } = bytes
+  for (const [key, value] of Object.entries({ location: file, offset, length })) {
+    message(w, 13, () => {
+      w.uint32(tag(1)).string(key)
+      w.uint32(tag(2)).string(String(value))
+    })
+  }
+  w.uint32(112).int32(1) // EXTERNAL
 }
 
 function writeValue(w: protobuf.Writer, { name, type, shape }: ValueProto): void {

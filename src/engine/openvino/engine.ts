@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { StanflowError } from '../../errors.js'
 import type { Engine, EngineModule, LoadRequest } from '../engine.js'
+import { withModelFile } from '../onnx/model-file.js'
 import { emitterFor, refuseUnfit } from '../onnx/precision.js'
 import { capabilities, SharedCore } from './core.js'
 import { findLibrary } from './find.js'
@@ -27,13 +28,18 @@ async function open(request: LoadRequest): Promise<Engine> {
       const core = shared.acquire()
       let compiled: Handle
       try {
-        const bytes = emit(graph, weights)
-        const model = lib.take((out) => lib.readModelFromMemory(core, bytes, bytes.length, null, out))
-        try {
-          compiled = lib.take((out) => lib.compile(core, model, 'CPU', properties, out))
-        } finally {
-          lib.modelFree(model)
-        }
+        compiled = await withModelFile(emit, graph, weights, async (file) => {
+          const model = lib.take((out) =>
+            typeof file === 'string'
+              ? lib.readModel(core, file, null, out)
+              : lib.readModelFromMemory(core, file, file.length, null, out),
+          )
+          try {
+            return lib.take((out) => lib.compile(core, model, 'CPU', properties, out))
+          } finally {
+            lib.modelFree(model)
+          }
+        })
       } catch (error) {
         shared.release()
         throw error
