@@ -23,10 +23,9 @@ const { values: flags } = parseArgs({
     frames: { type: 'string', default: '12' },
     clips: { type: 'string', multiple: true, default: ['1'] },
     rounds: { type: 'string', default: '5' },
-    by: { type: 'string', default: 'wall' },
     calibration: { type: 'string' },
     only: { type: 'string', multiple: true, default: [] },
-    peer: { type: 'boolean', default: false },
+    peer: { type: 'string', multiple: true, default: [] },
     window: { type: 'boolean', default: false },
     long: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -35,8 +34,7 @@ const { values: flags } = parseArgs({
 if (flags.help) {
   console.log(`bench:engines [--model random:vit-b-32] [--frames 12] [--clips 1]… [--rounds 5] [--only openvino/bf16]…
   --calibration FILE   ranges for int8 instead of measuring them first
-  --by cpu   rates by processor time over all cores instead of by the clock: for a machine that others use too
-  --peer     PyTorch beside them, in turn (fetches torch and transformers into .cache/peer)
+  --peer fp32, --peer bf16   PyTorch beside them, in turn (fetches torch and transformers into .cache/peer)
   --window   overlapping clips, with and without sharing frames
   --long     64 frames, with peak memory`)
   process.exit(0)
@@ -76,7 +74,14 @@ async function compare(): Promise<void> {
     }
   }
   for (const variant of variants) await variant.close()
-  console.log(report(variants, samples))
+  console.log(
+    `\nmedians of ${rounds} rounds in turn; peak: the best GEMM of any engine above in that precision, GFLOP/s`,
+  )
+  console.log(`\nby the clock\n\n${report(variants, samples, ({ wall }) => wall)}`)
+  const cores = availableParallelism()
+  console.log(
+    `\nby processor time over ${cores} cores: what the clock would say if nothing else ran\n\n${report(variants, samples, ({ cpu }) => cpu / cores)}`,
+  )
 }
 
 async function openAll(): Promise<readonly Variant[]> {
@@ -106,9 +111,9 @@ async function openAll(): Promise<readonly Variant[]> {
       }
     }
   }
-  if (flags.peer) {
+  if (flags.peer.length > 0) {
     const python = await peerPython()
-    for (const precision of ['fp32', 'bf16']) {
+    for (const precision of flags.peer) {
       const { name, ...peer } = await openPeer(python, precision, T, DEPTH)
       variants.push({ engine: name, precision, ...peer })
     }
@@ -143,13 +148,15 @@ async function gemmRanges(): Promise<string> {
   return path
 }
 
-function report(variants: readonly Variant[], samples: ReadonlyMap<string, readonly Times[]>): string {
+function report(
+  variants: readonly Variant[],
+  samples: ReadonlyMap<string, readonly Times[]>,
+  by: (times: Times) => number,
+): string {
   const cost = countFlops(openModel({ model: flags.model, structure: 'auto' }), T)
   /** Floating point operations: a multiply-accumulate is two. */
   const [frameFlop, clipFlop] = [2 * fullCount(cost.frame), 2 * fullCount(cost.clip)]
-  const all = availableParallelism()
-  const seconds = (key: string): number =>
-    median((samples.get(key) ?? []).map((times) => (flags.by === 'cpu' ? times.cpu / all : times.wall)))
+  const seconds = (key: string): number => median((samples.get(key) ?? []).map(by))
   const cores = (key: string): number => median((samples.get(key) ?? []).map(({ wall, cpu }) => cpu / wall))
   // The best matrix product that any engine here has in this precision.
   const peak = (precision: string): number => {
@@ -188,5 +195,5 @@ function report(variants: readonly Variant[], samples: ReadonlyMap<string, reado
       }
     }),
   )
-  return `\nmedians of ${rounds} rounds in turn, by ${flags.by === 'cpu' ? 'processor time' : 'the clock'}; peak: the best GEMM of any engine above in that precision, GFLOP/s\n\n${table(rows)}`
+  return table(rows)
 }

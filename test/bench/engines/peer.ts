@@ -50,7 +50,9 @@ export async function openPeer(
     ...['--frames', `${frames}`],
     ...['--depth', `${depth}`],
   ]
-  const child = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  // Threads that wait do not spin: on a shared machine that would count as work.
+  const env = { ...process.env, OMP_WAIT_POLICY: 'passive' }
+  const child = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'], env })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const answer = async <T>(): Promise<T> => {
     const { value, done } = await lines.next()
