@@ -8,11 +8,12 @@ import { probeEngines } from '../../src/engine/select.js'
 import { countFlops, fullCount } from '../../src/model/flops.js'
 import { openModel } from '../../src/model/load.js'
 import { kept } from '../support/backends.js'
+import { drawnClips, drifts } from './engines/drift.js'
 import { longClip } from './engines/long.js'
 import { openPeer, peerPython, type Times } from './engines/peer.js'
 import { slidingWindow } from './engines/sliding.js'
 import { openVariant, type Variant } from './engines/variant.js'
-import { GEMM_FLOP, gemm, pictures } from './engines/work.js'
+import { GEMM_FLOP, gemm } from './engines/work.js'
 import { median, table } from './table.js'
 
 // Engine × precision × batch without any video, beside PyTorch: node dist/test/bench/engines.js --help
@@ -28,6 +29,7 @@ const { values: flags } = parseArgs({
     peer: { type: 'string', multiple: true, default: [] },
     window: { type: 'boolean', default: false },
     long: { type: 'boolean', default: false },
+    drift: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
@@ -36,7 +38,8 @@ if (flags.help) {
   --calibration FILE   ranges for int8 instead of measuring them first
   --peer fp32, --peer bf16   PyTorch beside them, in turn (fetches torch and transformers into .cache/peer)
   --window   overlapping clips, with and without sharing frames
-  --long     64 frames, with peak memory`)
+  --long     64 frames, with peak memory
+  --drift    cosines of each precision to fp32`)
   process.exit(0)
 }
 const T = Number(flags.frames)
@@ -49,6 +52,7 @@ try {
   )
   if (flags.window) console.log(await slidingWindow(flags.model, T, rounds))
   else if (flags.long) console.log(await longClip(flags.model))
+  else if (flags.drift) console.log(await drifts(flags.model, T, flags.calibration ?? (await calibrated())))
   else await compare()
 } finally {
   await rm(dir, { recursive: true, force: true })
@@ -122,14 +126,7 @@ async function openAll(): Promise<readonly Variant[]> {
 }
 
 async function calibrated(): Promise<string> {
-  const { size } = openModel({ model: flags.model, structure: 'auto' }).config.vision
-  const clips = Array.from({ length: 8 }, (_, seed) => {
-    const data = pictures(T, size, seed + 2)
-    const bytes = size * size * 3
-    return {
-      frames: Array.from({ length: T }, (_, t) => ({ pixels: data.subarray(t * bytes, (t + 1) * bytes) })),
-    }
-  })
+  const clips = drawnClips(flags.model, T)
   const { calibration, drift, layers } = await calibrate(clips, {
     ...{ model: flags.model, structure: 'auto', frames: T, engine: 'openvino', minCosine: 0.999 },
   })
