@@ -157,7 +157,10 @@ export class Hub {
     if (api !== null) return said(200, { 'content-type': 'application/json' }, listing(model))
     const content = model.files.get(decodeURIComponent(name))
     if (content === undefined) return said(404, { 'x-error-code': 'EntryNotFound' })
-    if (content.length < LARGE) return this.#serve(`${id}/${name}`, request, fault)
+    if (content.length < LARGE) {
+      const reply = this.#serve(`${id}/${name}`, request, { etag: `"${gitHash(content)}"`, ...fault })
+      return { ...reply, headers: { ...reply.headers, 'x-repo-commit': model.commit } }
+    }
     return said(302, {
       location: `http://localhost:${port(this.#cdn)}/${encodeURIComponent(`${id}/${name}`)}?signature=once`,
       'x-linked-etag': `"${sha256(content)}"`,
@@ -217,7 +220,7 @@ function listing({ id, commit, files }: HubModel): string {
   const siblings = [...files].map(([rfilename, content]) => ({
     rfilename,
     size: content.length,
-    blobId: createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex'),
+    blobId: gitHash(content),
     ...(content.length >= LARGE && {
       lfs: { sha256: sha256(content), size: content.length, pointerSize: 134 },
     }),
@@ -225,5 +228,7 @@ function listing({ id, commit, files }: HubModel): string {
   return JSON.stringify({ id, sha: commit, private: false, siblings })
 }
 
+const gitHash = (content: Buffer): string =>
+  createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex')
 const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex')
 const port = (server: Server): number => (server.address() as AddressInfo).port
