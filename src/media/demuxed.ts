@@ -19,6 +19,8 @@ export interface Demuxed {
   readonly sampleAspect: Fraction
   /** Clockwise degrees from the display matrix, any number. */
   readonly rotation: number
+  /** Whether the display matrix flips the picture as well. */
+  readonly mirrored: boolean
   readonly pixelFormat: string
   /** True where transparency travels beside the picture, as with VP8 and VP9 in Matroska. */
   readonly alphaBeside: boolean
@@ -77,6 +79,7 @@ export function judge(found: Demuxed): VideoInfo {
     ...sizes(found),
     pixelFormat: found.pixelFormat,
     hasAlpha: found.alphaBeside || ALPHA.test(found.pixelFormat),
+    mirrored: found.mirrored,
     interlaced: found.interlaced,
     frameRate: num > 0 && den > 0 ? num / den : count / duration,
     duration,

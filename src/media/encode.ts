@@ -45,7 +45,9 @@ export interface EncodeOptions {
   readonly gop?: number
   readonly bFrames?: number
   /** Clockwise turn that a player applies, written as a display matrix. */
-  readonly rotation?: 90 | 180 | 270
+  readonly rotation?: 0 | 90 | 180 | 270
+  /** Written beside the rotation: players flip the picture before they turn it. */
+  readonly mirrored?: boolean
   /** More options of the encoder and of the container, by libav's names. */
   readonly encoderOptions?: Readonly<Record<string, string>>
   readonly containerOptions?: Readonly<Record<string, string>>
@@ -110,7 +112,10 @@ async function encode(
     stream.timeBase = encoder.timeBase
     stream.sampleAspectRatio = encoder.sampleAspectRatio
     if (options.rotation !== undefined)
-      stream.codecpar.addCodedSideData(AV_PKT_DATA_DISPLAYMATRIX, displayMatrix(options.rotation))
+      stream.codecpar.addCodedSideData(
+        AV_PKT_DATA_DISPLAYMATRIX,
+        displayMatrix(options.rotation, options.mirrored ?? false),
+      )
     check(await output.openOutput(), `cannot write ${path}`)
     check(
       await output.writeHeader(Dictionary.fromObject({ ...options.containerOptions })),
@@ -227,10 +232,11 @@ async function drain(
 }
 
 /** Nine 32-bit numbers, 16.16 fixed point but for the last column in 2.30: a turn clockwise. */
-function displayMatrix(rotation: 90 | 180 | 270): Buffer {
-  const [cos, sin] = { 90: [0, 1], 180: [-1, 0], 270: [0, -1] }[rotation] as [number, number]
+function displayMatrix(rotation: 0 | 90 | 180 | 270, mirrored: boolean): Buffer {
+  const [cos, sin] = { 0: [1, 0], 90: [0, 1], 180: [-1, 0], 270: [0, -1] }[rotation] as [number, number]
+  const flip = mirrored ? -1 : 1
   const one = 1 << 16
-  const values = [cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, 1 << 30]
+  const values = [cos * one, sin * one, 0, -flip * sin * one, flip * cos * one, 0, 0, 0, 1 << 30]
   return Buffer.from(Int32Array.from(values).buffer)
 }
 

@@ -34,10 +34,18 @@ export function fitFilter(video: VideoInfo, geometry: Geometry): string {
     ...(video.hasAlpha ? [`scale=${SCALER}`, 'format=gbrap', 'premultiply=inplace=1'] : []),
     `scale=${width}:${height}:${SCALER}`,
     'format=rgb24',
-    ...{ 0: [], 90: ['transpose=clock'], 180: ['hflip', 'vflip'], 270: ['transpose=cclock'] }[video.rotation],
+    ...upright(video),
     `crop=${target.width}:${target.height}`,
     'setsar=1',
   ].join(',')
+}
+
+function upright({ rotation, mirrored }: VideoInfo): readonly string[] {
+  if (mirrored)
+    return { 0: ['vflip'], 90: ['transpose=cclock_flip'], 180: ['hflip'], 270: ['transpose=clock_flip'] }[
+      rotation
+    ]
+  return { 0: [], 90: ['transpose=clock'], 180: ['hflip', 'vflip'], 270: ['transpose=cclock'] }[rotation]
 }
 
 /** The decoder that sees transparency, where the codec's usual one does not. */

@@ -15,6 +15,8 @@ export interface VideoInfo {
   readonly displayHeight: number
   /** Clockwise turn a player applies, in degrees. */
   readonly rotation: 0 | 90 | 180 | 270
+  /** Whether a player flips it top to bottom before it turns it. */
+  readonly mirrored: boolean
   readonly pixelFormat: string
   readonly hasAlpha: boolean
   readonly interlaced: boolean

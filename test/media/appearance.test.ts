@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { findFfmpeg } from '../../src/media/ffmpeg/find.js'
 import { openReader } from '../../src/media/open-reader.js'
 import type { Geometry, ReaderName, VideoReader } from '../../src/media/reader.js'
 import { VideoFolder, type VideoName } from '../support/videos.js'
@@ -13,6 +16,18 @@ const GREEN: Rgb = [0, 255, 0]
 const BLUE: Rgb = [0, 0, 255]
 const YELLOW: Rgb = [255, 255, 0]
 const halved = (colour: Rgb): Rgb => [colour[0] / 2, colour[1] / 2, colour[2] / 2]
+
+/** RGB of the first frame, turned and flipped by ffmpeg itself. */
+async function decodedByFfmpeg(path: string): Promise<Uint8Array> {
+  const programs = await findFfmpeg()
+  assert.ok(programs)
+  const args = ['-v', 'error', '-i', path, '-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'rgb24', 'pipe:1']
+  const { stdout } = await promisify(execFile)(programs.ffmpeg, args, {
+    encoding: 'buffer',
+    maxBuffer: 2 ** 24,
+  })
+  return stdout
+}
 
 let videos: VideoFolder
 before(async () => {
@@ -61,6 +76,19 @@ for (const name of ['ffmpeg', 'node-av'] satisfies ReaderName[]) {
       const { frame } = await first('upsideDown', { kind: 'height', height: 108 })
       assertCorners(frame, [YELLOW, BLUE, RED, GREEN])
     })
+
+    for (const video of ['mirrored0', 'mirrored90', 'mirrored180', 'mirrored270'] satisfies VideoName[]) {
+      test(`shows a mirrored recording as ffmpeg does: ${video}`, async () => {
+        const { info } = await first(video, { kind: 'height', height: 108 })
+        const { displayWidth: width, displayHeight: height } = info
+        const { frame } = await first(video, { kind: 'height', height })
+        assert.deepEqual([frame.width, frame.height], [width, height])
+        const shown = await decodedByFfmpeg(await videos.video(video))
+        assert.equal(shown.length, width * height * 3)
+        const corner = (x: number, y: number) => colourAt({ ...frame, pixels: shown }, x, y)
+        assertCorners(frame, [corner(0.08, 0.08), corner(0.92, 0.08), corner(0.92, 0.92), corner(0.08, 0.92)])
+      })
+    }
 
     test('stretches pixels that are not square', async () => {
       const { info, frame } = await first('widePixels', { kind: 'height', height: 144 })

@@ -12,7 +12,7 @@ const HEAD_ENTRIES = [
   'format=format_name,duration,start_time',
   'stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,pix_fmt,field_order,avg_frame_rate,time_base,nb_frames',
   'stream_disposition=attached_pic',
-  'stream_side_data=rotation',
+  'stream_side_data=rotation,displaymatrix',
   'stream_tags=alpha_mode',
 ]
 const PACKET_ENTRIES = 'packet=stream_index,pts,pts_time,dts_time,duration_time,flags'
@@ -63,6 +63,7 @@ export async function demuxWithFfprobe(
     sampleAspect: fraction(stream.sample_aspect_ratio),
     // ffprobe counts counter-clockwise.
     rotation: -number(stream.rotation, 0),
+    mirrored: isMirrored(stream.displaymatrix),
     pixelFormat: stream.pix_fmt ?? '',
     alphaBeside: stream['tag:alpha_mode'] === '1',
     interlaced: ['tt', 'bb', 'tb', 'bt'].includes(stream.field_order ?? ''),
@@ -193,6 +194,22 @@ class AllPackets {
     this.#streams.set(stream, columns)
     return columns
   }
+}
+
+/** `00000000: 65536 0 0` and two more such lines, their ends written as `\\n`. */
+function isMirrored(matrix = ''): boolean {
+  const [first = [], second = []] = matrix
+    .split('\\n')
+    .filter((line) => line.includes(':'))
+    .map((line) =>
+      line
+        .slice(line.indexOf(':') + 1)
+        .trim()
+        .split(/ +/)
+        .map(Number),
+    )
+  const [[a = 0, b = 0], [c = 0, d = 0]] = [first, second]
+  return a * d - b * c < 0
 }
 
 function number(text: string | undefined, otherwise: number): number {

@@ -94,7 +94,7 @@ export function demux(
       sampleAspect: fraction(
         stream.sampleAspectRatio.num > 0 ? stream.sampleAspectRatio : codecpar.sampleAspectRatio,
       ),
-      rotation: rotationOf(stream),
+      ...orientationOf(stream),
       pixelFormat: avGetPixFmtName(codecpar.format as Parameters<typeof avGetPixFmtName>[0]) ?? '',
       alphaBeside: stream.metadata?.get('alpha_mode') === '1',
       interlaced: INTERLACED.has(codecpar.toJSON().fieldOrder as number),
@@ -161,9 +161,10 @@ function readPackets({ format, stream: video }: Opened, packet: Packet, alive: (
   return { packets, startsHidden, lasted: last > first ? last - first : 0 }
 }
 
-/** Clockwise degrees, from the display matrix. */
-function rotationOf(stream: Stream): number {
+/** From the display matrix. */
+function orientationOf(stream: Stream): Pick<DemuxedHead, 'rotation' | 'mirrored'> {
   const matrix = stream.codecpar.getCodedSideData(AV_PKT_DATA_DISPLAYMATRIX)
-  if (matrix === null || matrix.length < 36) return 0
-  return (Math.atan2(matrix.readInt32LE(4), matrix.readInt32LE(0)) * 180) / Math.PI
+  if (matrix === null || matrix.length < 36) return { rotation: 0, mirrored: false }
+  const [a, b, c, d] = [0, 4, 12, 16].map((at) => matrix.readInt32LE(at)) as [number, number, number, number]
+  return { rotation: (Math.atan2(b, a) * 180) / Math.PI, mirrored: a * d - b * c < 0 }
 }
