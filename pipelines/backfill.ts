@@ -10,7 +10,7 @@ import {
   sampleClips,
   store,
 } from '../operators/index.js'
-import { type FileStore, openFileStore, peekFileStore } from '../src/connect/files/store.js'
+import { type FileStore, openStore, peekStore } from '../src/connect/files/store.js'
 import type { S3Settings } from '../src/connect/s3/client.js'
 import type { DeadLetter, Recipe, ResultFormat } from '../src/connect/store.js'
 import type { Sampling, Video } from '../src/domain.js'
@@ -37,6 +37,7 @@ const BATCH_DEADLINE_MS = 500
 export interface BackfillOptions extends ModelOptions {
   /** Files, folders, globs, `.txt` and `.jsonl` lists, `s3://` URIs. */
   readonly inputs: readonly string[]
+  /** A folder, or `s3://bucket/prefix`. */
   readonly to: string
   /** Sources are named relative to this folder; without it, by their absolute paths. */
   readonly root?: string
@@ -70,6 +71,8 @@ export interface BackfillSummary extends BackfillProgress {
   /** True where a signal ended the run before every video was done. */
   readonly drained: boolean
   readonly dryRun: boolean
+  /** Where failures are written down, those of earlier runs too. */
+  readonly deadLetterFile: string
   /** Failures of this run. */
   readonly deadLetters: readonly DeadLetter[]
   /** Sentences a person must read, such as that the model's weights are random. */
@@ -110,6 +113,7 @@ export async function backfill(
 
   const tally = new Tally()
   const places = new Places(options.s3)
+  let deadLetterFile = places.results(to).at('dead-letter.jsonl')
   const timer = setInterval(() => hooks.onProgress?.(tally.progress(started)), PROGRESS_MS)
   try {
     const labels = await embedLabels(model, options)
@@ -117,8 +121,10 @@ export async function backfill(
     if (options.dryRun) {
       await dryRun(options, places, recipe, tally, hooks)
     } else {
-      const sink = await openFileStore({
-        dir: to,
+      const { shard } = options.selection ?? {}
+      const sink = await openStore({
+        blobs: places.results(to),
+        ...(shard !== undefined && { shard }),
         recipe,
         format: options.format,
         checkpointSeconds: options.checkpointSeconds,
@@ -126,6 +132,7 @@ export async function backfill(
         relabel: (embeddings) =>
           embeddings.map(({ vector }) => (labels === undefined ? [] : classify(vector, labels.set))),
       })
+      deadLetterFile = sink.deadLetterFile
       try {
         await run({ options, hooks, tally, model, reader, sink, places, labels: labels?.set })
       } catch (error) {
@@ -147,6 +154,7 @@ export async function backfill(
     to,
     drained: hooks.signal?.aborted ?? false,
     dryRun: options.dryRun,
+    deadLetterFile,
     deadLetters: tally.deadLetters,
   }
 }
@@ -268,7 +276,7 @@ async function dryRun(
   tally: Tally,
   hooks: BackfillHooks,
 ): Promise<void> {
-  const stored = await peekFileStore(to, recipe)
+  const stored = await peekStore(places.results(to), recipe)
   const inputsFound = places.discover(inputs, { root, skip: to, known: stored.known })
   let planned = 0
   for await (const found of until(hooks.signal, inputsFound)) {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Folder } from '../src/connect/files/folder-blobs.js'
 import { readResults } from '../src/connect/files/results.js'
 import type { DeadLetter } from '../src/connect/store.js'
 import type { LoadedModel } from '../src/engine/engine.js'
@@ -53,7 +54,7 @@ export async function evaluate(options: EvaluateOptions, hooks: BackfillHooks = 
   if (drained) return { ...about, complete: false }
   const videos = new Map<string, Float32Array>()
   const wanted = new Set(paths)
-  for await (const { path, clips } of readResults(cache, {
+  for await (const { path, clips } of readResults(new Folder(cache), {
     recipe: { modelDigest, sampling },
     vectors: true,
   })) {

@@ -1,4 +1,7 @@
+import type { Blobs } from '../src/connect/blobs.js'
 import { type BadInput, type DiscoverOptions, discover } from '../src/connect/files/discover.js'
+import { Folder } from '../src/connect/files/folder-blobs.js'
+import { Bucket } from '../src/connect/s3/bucket.js'
 import { S3, type S3Settings } from '../src/connect/s3/client.js'
 import { discoverS3 } from '../src/connect/s3/discover.js'
 import { RangeProxy } from '../src/connect/s3/range-proxy.js'
@@ -46,6 +49,11 @@ export class Places {
     const elsewhere = (uri: string): AsyncGenerator<Video | BadInput> =>
       isS3(uri) ? discoverS3(this.s3, uri, { root, signal }) : unknownScheme(uri)
     return discover(inputs, { ...options, elsewhere })
+  }
+
+  /** Where results lie: a folder's path, or `s3://bucket/prefix`. */
+  results(place: string): Blobs {
+    return isS3(place) ? new Bucket(this.s3, place) : new Folder(place)
   }
 
   /** Makes a video readable, until it is closed. */

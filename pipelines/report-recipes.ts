@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { z } from 'zod'
+import type { Blobs } from '../src/connect/blobs.js'
 import { modelFile, partTime, samplingSlug } from '../src/connect/files/layout.js'
-import { listParts, listRecipes, readManifest } from '../src/connect/files/manifest.js'
+import { listRecipes, readManifests } from '../src/connect/files/manifest.js'
 import type { Recipe } from '../src/connect/store.js'
 import type { Sampling } from '../src/domain.js'
 import type { ReportRecipe } from '../src/report/model.js'
@@ -21,12 +20,11 @@ export function isSame(a: RecipeKey, b: RecipeKey): boolean {
 }
 
 /** The recipes of an output folder, the one written to last first. @throws StanflowError OUTPUT_CORRUPT */
-export async function storedRecipes(dir: string): Promise<StoredRecipe[]> {
+export async function storedRecipes(blobs: Blobs): Promise<StoredRecipe[]> {
   const recipes: StoredRecipe[] = []
-  for (const place of await listRecipes(dir)) {
+  for (const place of await listRecipes(blobs)) {
     let recipe: StoredRecipe | undefined
-    for (const part of await listParts(dir, place)) {
-      const { modelDigest, sampling, rows } = await readManifest(dir, place, part)
+    for await (const { part, modelDigest, sampling, rows } of readManifests(blobs, place)) {
       recipe = { modelDigest, sampling, clips: (recipe?.clips ?? 0) + rows, writtenMs: partTime(part) }
     }
     if (recipe !== undefined) recipes.push(recipe)
@@ -44,9 +42,10 @@ const facts = z.object({
 export type ModelFacts = z.infer<typeof facts>
 
 /** What `models/<digest>.json` says; a report does without it when it is missing or not what stanflow wrote. */
-export async function readModelFacts(dir: string, digest: string): Promise<ModelFacts> {
+export async function readModelFacts(blobs: Blobs, digest: string): Promise<ModelFacts> {
   try {
-    return facts.parse(JSON.parse(await readFile(join(dir, modelFile(digest)), 'utf8')))
+    const bytes = (await blobs.read(modelFile(digest))) ?? '{}'
+    return facts.parse(JSON.parse(Buffer.from(bytes).toString()))
   } catch {
     return facts.parse({})
   }
@@ -54,11 +53,11 @@ export async function readModelFacts(dir: string, digest: string): Promise<Model
 
 /** A recipe as the page words it. */
 export async function describeRecipe(
-  dir: string,
+  blobs: Blobs,
   { modelDigest, sampling }: RecipeKey,
   clips: number,
 ): Promise<ReportRecipe> {
-  const { name, structure, precision } = await readModelFacts(dir, modelDigest)
+  const { name, structure, precision } = await readModelFacts(blobs, modelDigest)
   const model = [name, structure].filter((part) => part !== undefined).join(' + ')
   return {
     model: precision === undefined ? model : `${model}, ${precision}`,

@@ -1,13 +1,22 @@
 import { stat } from 'node:fs/promises'
 import { shownAt } from '../operators/index.js'
 import type { VideoResults } from '../src/connect/files/results.js'
+import { isS3 } from '../src/connect/s3/uri.js'
 import { asStanflowError } from '../src/errors.js'
-import type { VideoReader } from '../src/media/reader.js'
+import type { DecodedFrame, VideoReader } from '../src/media/reader.js'
 import type { Picture, Strip } from '../src/report/model.js'
 import { THUMBNAIL_HEIGHT, thumbnail } from '../src/report/thumbnails.js'
+import { trusted } from './open-video.js'
+import type { Places } from './places.js'
 import { timelineOf } from './streams.js'
 
 const MOST_PICTURES = 12
+
+export interface Drawing {
+  readonly places: Places
+  readonly reader: VideoReader
+  readonly signal?: AbortSignal | undefined
+}
 
 /**
  * Pictures of frames that the model saw, decoded again from the original: all, or twelve spread evenly over them.
@@ -16,16 +25,24 @@ const MOST_PICTURES = 12
  */
 export async function makeStrip(
   video: Pick<VideoResults, 'path' | 'bytes' | 'clips'>,
-  reader: VideoReader,
-  signal?: AbortSignal,
+  { places, reader, signal }: Drawing,
 ): Promise<Strip> {
   const missing = (why: string): Strip => ({ kind: 'missing', why })
-  const file = await stat(video.path).catch(() => undefined)
-  if (file === undefined) return missing('No pictures: the original is no longer where it was.')
-  if (file.size !== video.bytes) return missing('No pictures: the original has changed since.')
+  if (!isS3(video.path)) {
+    const file = await stat(video.path).catch(() => undefined)
+    if (file === undefined) return missing('No pictures: the original is no longer where it was.')
+    if (file.size !== video.bytes) return missing('No pictures: the original has changed since.')
+  }
   const seen = [...new Set(video.clips.flatMap((clip) => clip.frameTimes))].sort((a, b) => a - b)
   try {
-    const pictures = await decodePictures(video.path, spread(seen, MOST_PICTURES), reader, signal)
+    const reached = await places.reach(video)
+    const frames = async function* (): AsyncGenerator<DecodedFrame, void, undefined> {
+      yield* await openFrames(reached.path, spread(seen, MOST_PICTURES), reader, signal)
+    }
+    const pictures: Picture[] = []
+    for await (const frame of trusted(frames(), reached, () => reached.close())) {
+      pictures.push(await thumbnail(frame))
+    }
     return { kind: 'pictures', pictures, sampled: seen.length }
   } catch (error) {
     signal?.throwIfAborted()
@@ -33,23 +50,20 @@ export async function makeStrip(
   }
 }
 
-async function decodePictures(
+async function openFrames(
   path: string,
   times: readonly number[],
   reader: VideoReader,
   signal: AbortSignal | undefined,
-): Promise<Picture[]> {
+): Promise<AsyncGenerator<DecodedFrame, void, undefined>> {
   const media = await reader.probe(path, signal)
   const timeline = timelineOf(media)
-  const frames = reader.frames({
+  return reader.frames({
     video: media,
     indices: [...new Set(times.map((time) => shownAt(timeline.times, time)))],
     geometry: { kind: 'height', height: THUMBNAIL_HEIGHT },
     ...(signal !== undefined && { signal }),
   })
-  const pictures: Picture[] = []
-  for await (const frame of frames) pictures.push(await thumbnail(frame))
-  return pictures
 }
 
 /** At most `most` of ascending times: those nearest to that many points evenly apart. */

@@ -1,13 +1,17 @@
 import { stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, resolve } from 'node:path'
+import type { Blobs } from '../src/connect/blobs.js'
 import { readDeadLetters, readResults, type VideoResults } from '../src/connect/files/results.js'
+import type { S3Settings } from '../src/connect/s3/client.js'
+import { isS3 } from '../src/connect/s3/uri.js'
 import { asStanflowError, StanflowError } from '../src/errors.js'
 import { openReader } from '../src/media/open-reader.js'
 import type { Leader, ReportHead, ReportTotals, ReportVideo, Strip } from '../src/report/model.js'
 import { lengthOf } from '../src/report/ranking.js'
 import { renderReport } from '../src/report/render.js'
 import { VERSION } from '../src/version.js'
+import { Places } from './places.js'
 import { writePage } from './report-page.js'
 import {
   describeRecipe,
@@ -32,6 +36,8 @@ export interface ReportOptions {
   readonly notes?: readonly string[]
   /** Which results the page shows. Default: those written last; the page names the others. */
   readonly recipe?: RecipeKey
+  /** How `s3://` places are reached. Default: as the AWS SDK's standard chain says. */
+  readonly s3?: S3Settings
 }
 
 export interface ReportSummary {
@@ -52,17 +58,36 @@ export async function writeReport(
   out: string,
   options: ReportOptions = {},
 ): Promise<ReportSummary> {
+  const places = new Places(options.s3)
+  try {
+    return await write({ dir, places, blobs: places.results(dir) }, out, options)
+  } finally {
+    await places.close()
+  }
+}
+
+interface From {
+  readonly dir: string
+  readonly places: Places
+  readonly blobs: Blobs
+}
+
+async function write(
+  { dir, places, blobs }: From,
+  out: string,
+  options: ReportOptions,
+): Promise<ReportSummary> {
   const { signal, maxStrips = MAX_STRIPS, notes = [] } = options
   await checkPlaces(dir, out)
-  const stored = await storedRecipes(dir)
+  const stored = await storedRecipes(blobs)
   const recipe = options.recipe ?? stored[0]
   const others = stored.filter((other) => recipe === undefined || !isSame(other, recipe))
-  const totals = await sum(results(dir, recipe, signal), maxStrips)
-  const head = await describe(dir, recipe, others, totals, notes)
-  const failures = await readDeadLetters(dir, recipe)
-  const strips = await openStrips(signal)
+  const totals = await sum(results(blobs, recipe, signal), maxStrips)
+  const head = await describe({ dir, blobs }, recipe, others, totals, notes)
+  const failures = await readDeadLetters(blobs, recipe)
+  const strips = await openStrips(places, signal)
   try {
-    const videos = withStrips(results(dir, recipe, signal), totals.strips, strips.stripOf)
+    const videos = withStrips(results(blobs, recipe, signal), totals.strips, strips.stripOf)
     const bytes = await writePage(out, renderReport({ head, videos, failures }), signal)
     return { videos: totals.videos, clips: totals.clips, bytes }
   } finally {
@@ -71,8 +96,8 @@ export async function writeReport(
 }
 
 async function checkPlaces(dir: string, out: string): Promise<void> {
-  const folder = await stat(dir).catch(() => undefined)
-  if (!folder?.isDirectory()) {
+  const folder = isS3(dir) ? undefined : await stat(dir).catch(() => undefined)
+  if (!isS3(dir) && !folder?.isDirectory()) {
     throw new StanflowError('INPUT_NOT_FOUND', `There is no folder ${dir} to report on.`, {
       hint: 'Name the folder that a backfill was given with --to.',
     })
@@ -86,12 +111,12 @@ async function checkPlaces(dir: string, out: string): Promise<void> {
 }
 
 async function* results(
-  dir: string,
+  blobs: Blobs,
   recipe: RecipeKey | undefined,
   signal?: AbortSignal,
 ): AsyncGenerator<VideoResults> {
   if (recipe === undefined) return
-  for await (const video of readResults(dir, { recipe })) {
+  for await (const video of readResults(blobs, { recipe })) {
     signal?.throwIfAborted()
     yield video
   }
@@ -118,22 +143,22 @@ async function sum(videos: AsyncIterable<VideoResults>, maxStrips: number): Prom
 }
 
 async function describe(
-  dir: string,
+  { dir, blobs }: Pick<From, 'dir' | 'blobs'>,
   recipe: RecipeKey | undefined,
   others: readonly StoredRecipe[],
   totals: ReportTotals,
   notes: readonly string[],
 ): Promise<ReportHead> {
-  const title = basename(resolve(dir))
+  const title = isS3(dir) ? dir : basename(resolve(dir))
   const about = { title, made: new Date(), version: VERSION, totals }
   if (recipe === undefined) return { ...about, warnings: notes, meaningless: false, others: [] }
-  const { random } = await readModelFacts(dir, recipe.modelDigest)
+  const { random } = await readModelFacts(blobs, recipe.modelDigest)
   return {
     ...about,
-    recipe: await describeRecipe(dir, recipe, totals.clips),
+    recipe: await describeRecipe(blobs, recipe, totals.clips),
     warnings: random && notes.length === 0 ? [RANDOM_WEIGHTS] : notes,
     meaningless: random,
-    others: await Promise.all(others.map((other) => describeRecipe(dir, other, other.clips))),
+    others: await Promise.all(others.map((other) => describeRecipe(blobs, other, other.clips))),
   }
 }
 
@@ -165,7 +190,7 @@ async function* withStrips(
 }
 
 /** A missing reader is no reason for no report. */
-async function openStrips(signal: AbortSignal | undefined) {
+async function openStrips(places: Places, signal: AbortSignal | undefined) {
   const opened = await openReader('auto').catch((error: unknown) => asStanflowError(error))
   if (opened instanceof StanflowError) {
     const strip: Strip = { kind: 'missing', why: `No pictures: ${opened.message}` }
@@ -173,7 +198,7 @@ async function openStrips(signal: AbortSignal | undefined) {
   }
   const { reader } = opened
   return {
-    stripOf: (video: VideoResults) => makeStrip(video, reader, signal),
+    stripOf: (video: VideoResults) => makeStrip(video, { places, reader, signal }),
     close: () => reader.close(),
   }
 }

@@ -43,7 +43,11 @@ async function run(inputs: readonly string[], command: Command): Promise<void> {
     if (report !== undefined && !dryRun && !summary.drained) {
       const { writeReport } = await import('../../pipelines/report.js')
       const recipe = { modelDigest: summary.modelDigest, sampling: options.sampling }
-      await writeReport(options.to, report, { recipe, notes: summary.notes })
+      await writeReport(options.to, report, {
+        recipe,
+        notes: summary.notes,
+        ...(options.s3 !== undefined && { s3: options.s3 }),
+      })
       page = report
     }
   } finally {

@@ -97,8 +97,10 @@ async function readVerdicts(
   captions: ReadonlyMap<string, string>,
 ): Promise<readonly Verdict[]> {
   const { readResults } = await import('../connect/files/results.js')
+  const { Folder } = await import('../connect/files/folder-blobs.js')
   const verdicts: Verdict[] = []
-  for await (const { source, clips } of readResults(to, { recipe: { modelDigest, sampling: UNIFORM } })) {
+  const recipe = { modelDigest, sampling: UNIFORM }
+  for await (const { source, clips } of readResults(new Folder(to), { recipe })) {
     const best = clips[0]?.labels[0]
     if (best === undefined) continue
     const { label, score } = best

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { BackfillSummary } from '../../pipelines/backfill.js'
 import type { DeadLetter } from '../connect/store.js'
 import type { ErrorCode } from '../errors.js'
@@ -53,7 +52,7 @@ const LASTING: ReadonlySet<string> = new Set<ErrorCode>([
   'MEDIA_DECODE',
 ])
 
-function failures({ deadLetters, to }: BackfillSummary): string[] {
+function failures({ deadLetters, deadLetterFile }: BackfillSummary): string[] {
   if (deadLetters.length === 0) return []
   const lines = ['']
   for (const [code, letters] of byCode(deadLetters)) {
@@ -66,7 +65,7 @@ function failures({ deadLetters, to }: BackfillSummary): string[] {
   }
   return [
     ...lines,
-    `all of them: ${printable(join(to, 'dead-letter.jsonl'))}`,
+    `all of them: ${printable(deadLetterFile)}`,
     deadLetters.every(({ code }) => LASTING.has(code))
       ? 'once they are repaired or replaced, the same command takes them up'
       : 'retry: run the same command again',

@@ -21,6 +21,7 @@ const SUMMARY: BackfillSummary = {
   reader: 'ffmpeg',
   drained: false,
   dryRun: false,
+  deadLetterFile: 'out/dead-letter.jsonl',
   deadLetters: [],
   notes: [],
 }

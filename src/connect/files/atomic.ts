@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, rename, rm } from 'node:fs/promises'
+import { link, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { StanflowError } from '../../errors.js'
 import { makeFolder } from './folder.js'
@@ -7,6 +7,9 @@ import { outputError, systemCode } from './fs-errors.js'
 
 /** Temporary files: hidden, so that no reader's `*.parquet` meets one, and told by name when a crash leaves one. */
 const TEMPORARY = /^\.tmp-[0-9a-f]{12}-/
+
+/** What file systems without hard links say. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
 export function isTemporary(name: string): boolean {
   return TEMPORARY.test(name)
@@ -30,8 +33,15 @@ export async function writeNew(path: string, bytes: Uint8Array | string): Promis
     await writeBy(
       async (temporary) => {
         // Unlike a rename, a link fails where the name is taken.
-        await link(temporary, path)
-        await rm(temporary)
+        const linked = await link(temporary, path).then(
+          () => true,
+          (error: unknown) => {
+            if (NO_LINKS.has(systemCode(error) ?? '')) return false
+            throw error
+          },
+        )
+        if (linked) await rm(temporary)
+        else await renameIfNew(temporary, path)
       },
       path,
       bytes,
@@ -41,6 +51,14 @@ export async function writeNew(path: string, bytes: Uint8Array | string): Promis
     if (error instanceof StanflowError && systemCode(error.cause) === 'EEXIST') return false
     throw error
   }
+}
+
+/** As good as it gets where files cannot have two names. */
+async function renameIfNew(temporary: string, path: string): Promise<void> {
+  if (await stat(path).catch(() => undefined)) {
+    throw Object.assign(new Error(`${path} is there`), { code: 'EEXIST' })
+  }
+  await rename(temporary, path)
 }
 
 async function writeBy(

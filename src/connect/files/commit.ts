@@ -1,9 +1,7 @@
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Batch } from './batch.js'
 import { labelRows } from './formats/codec.js'
 import { manifestFile } from './layout.js'
-import { type Manifest, type PartFile, writeManifest } from './manifest.js'
+import { commitManifest, type Manifest, type PartFile } from './manifest.js'
 import { removeFiles } from './part-files.js'
 import type { FileStoreParts } from './store-parts.js'
 import { removeFromPart } from './supersede.js'
@@ -21,7 +19,7 @@ export async function commitBatch(store: FileStoreParts, batch: Batch): Promise<
 }
 
 async function commitPart(store: FileStoreParts, batch: Batch): Promise<void> {
-  const { writer, recipe, format, index, letters } = store
+  const { writer, recipe, format, index, letters, lock } = store
   const { rows, videos } = batch
   const { modelDigest, dim, sampling, labelSetDigest } = recipe
   const part = store.partNames.next()
@@ -36,14 +34,32 @@ async function commitPart(store: FileStoreParts, batch: Batch): Promise<void> {
       const labelled = rows.flatMap((row) => labelRows(row, row.labels, labelSetDigest))
       await writer.labels(part, labelled, format, files)
     }
-    await writeManifest(writer.dir, writer.place, manifest)
+    // Writing took its time: whoever thought this run dead has removed what it wrote.
+    await lock.assertHeld()
+    await commitManifest(writer.blobs, writer.place, manifest)
   } catch (error) {
-    await rm(join(writer.dir, manifestFile(writer.place, part)), { force: true })
-    await removeFiles(writer.dir, files)
+    await takeBack(store, part, files)
     throw error
   }
-  for (const stale of index.add(manifest)) await removeFromPart(writer, stale)
+  const stale = index.add(manifest)
+  if (stale.length > 0)
+    await store.rewrite(async () => {
+      for (const one of stale) await removeFromPart(writer, one)
+    })
   for (const video of videos) {
     if (video.done) letters.settle(video.source)
   }
+}
+
+/** Where even the manifest cannot be removed it may be there, and its files must stay: the next run sees to them. */
+async function takeBack(
+  { writer: { blobs, place } }: FileStoreParts,
+  part: string,
+  files: readonly PartFile[],
+): Promise<void> {
+  const isGone = await blobs.remove(manifestFile(place, part)).then(
+    () => true,
+    () => false,
+  )
+  if (isGone) await removeFiles(blobs, files)
 }

@@ -2,7 +2,7 @@ import type { Label } from '../../domain.js'
 import type { Recipe, Relabel, ResultFormat } from '../store.js'
 import { type LabelRow, labelRows } from './formats/codec.js'
 import { CODECS } from './formats/codecs.js'
-import { type Manifest, type PartFile, readManifest, writeManifest } from './manifest.js'
+import { type Manifest, type PartFile, readManifest, rewriteManifest } from './manifest.js'
 import { filesOf, readClips, readLabels, removeFiles } from './part-files.js'
 import type { PartWriter } from './part-writer.js'
 import { withVectors } from './supersede.js'
@@ -25,24 +25,25 @@ export function isIncomplete(manifest: Pick<Manifest, 'files' | 'rows'>, wanted:
  * set. Nothing is decoded again and nothing that was there goes away.
  */
 export async function completePart(writer: PartWriter, part: string, wanted: Wanted): Promise<void> {
-  const { dir, place } = writer
-  const manifest = await readManifest(dir, place, part)
+  const { blobs, place } = writer
+  const manifest = await readManifest(blobs, place, part)
+  if (manifest === undefined) return
   const missing = missingIn(manifest, wanted)
   const added: PartFile[] = []
   try {
-    const clips = withVectors(part, await readClips(dir, manifest, { vectors: true }))
+    const clips = withVectors(part, await readClips(blobs, manifest, { vectors: true }))
     if (missing.embeddings) await writer.embeddings(part, clips, wanted.format, added)
     if (missing.labels && wanted.labelSet !== undefined) {
-      const stored = await readLabels(dir, manifest, wanted.labelSet)
+      const stored = await readLabels(blobs, manifest, wanted.labelSet)
       const labels = (): readonly (readonly Label[])[] => wanted.relabel?.(clips) ?? []
       const rows: LabelRow[] = stored ?? label(clips, labels(), wanted.labelSet)
       await writer.labels(part, rows, wanted.format, added)
     }
     if (added.length > 0) {
-      await writeManifest(dir, place, { ...manifest, files: [...manifest.files, ...added] })
+      await rewriteManifest(blobs, place, { ...manifest, files: [...manifest.files, ...added] })
     }
   } catch (error) {
-    await removeFiles(dir, added)
+    await removeFiles(blobs, added)
     throw error
   }
 }

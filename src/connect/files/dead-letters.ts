@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { z } from 'zod'
+import type { Blobs } from '../blobs.js'
 import type { DeadLetter } from '../store.js'
-import { writeWhole } from './atomic.js'
-import { corrupt, outputError, systemCode } from './fs-errors.js'
-import { DEAD_LETTERS, partTime } from './layout.js'
+import { corrupt } from './fs-errors.js'
+import { DEAD_LETTERS, deadLettersFile, partTime, type ShardName } from './layout.js'
 
 const record = z.object({
   source: z.string(),
@@ -25,16 +23,32 @@ const record = z.object({
 /** A line of `dead-letter.jsonl`: a failure, and the recipe it happened under. */
 export type DeadLetterRecord = DeadLetter & { readonly model: string; readonly sample: string }
 
-/** The dead letters of an output folder, all recipes, oldest first. Empty when there are none. */
-export async function readDeadLetterFile(dir: string): Promise<DeadLetterRecord[]> {
-  const path = join(dir, DEAD_LETTERS)
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
-    throw outputError(path, error)
+/** Dead letters by the files they are in. */
+export type DeadLetterFiles = ReadonlyMap<string, readonly DeadLetterRecord[]>
+
+/** All there are, of all recipes and shards. */
+export async function readDeadLetterFiles(blobs: Blobs): Promise<DeadLetterFiles> {
+  const files = new Map<string, readonly DeadLetterRecord[]>()
+  for (const name of await blobs.names(DEAD_LETTERS)) {
+    if (!name.endsWith('.jsonl')) continue
+    const bytes = (await blobs.read(name)) ?? new Uint8Array()
+    files.set(name, parse(blobs.at(name), Buffer.from(bytes).toString()))
   }
+  return files
+}
+
+/** The newest letter of each video and recipe, oldest first. */
+export function newestLetters(files: DeadLetterFiles): DeadLetterRecord[] {
+  if (files.size < 2) return [...files.values()].flat()
+  const newest = new Map<string, DeadLetterRecord>()
+  for (const letter of [...files.values()].flat()) {
+    const key = JSON.stringify([letter.model, letter.sample, letter.source])
+    if (letter.lastFailedAt >= (newest.get(key)?.lastFailedAt ?? '')) newest.set(key, letter)
+  }
+  return [...newest.values()].sort((a, b) => (a.lastFailedAt < b.lastFailedAt ? -1 : 1))
+}
+
+function parse(path: string, text: string): DeadLetterRecord[] {
   return text
     .split('\n')
     .filter((line) => line !== '')
@@ -47,25 +61,45 @@ export async function readDeadLetterFile(dir: string): Promise<DeadLetterRecord[
     })
 }
 
-/** The dead letters of one recipe during a run; those of others pass through untouched. */
+/** Whether a letter's video was stored whole after it had failed; `doneIn`: the part that completed it. */
+export function isSettled(letter: Pick<DeadLetter, 'lastFailedAt'>, doneIn: string | undefined): boolean {
+  return doneIn !== undefined && partTime(doneIn) >= Date.parse(letter.lastFailedAt)
+}
+
+/**
+ * The dead letters of one recipe during a run; those of others pass through untouched. A run writes one file: a shard
+ * its own, any other run the common one, into which it gathers what shards left.
+ */
 export class DeadLetters {
-  readonly #dir: string
+  readonly file: string
+  readonly #blobs: Blobs
   readonly #recipe: Pick<DeadLetterRecord, 'model' | 'sample'>
   readonly #others: readonly DeadLetterRecord[]
   readonly #mine: Map<string, DeadLetterRecord>
-  #saved = true
+  /** What earlier runs wrote elsewhere. */
+  readonly #history: ReadonlyMap<string, DeadLetterRecord>
+  readonly #gathered: readonly string[]
+  #saved: boolean
 
   constructor(
-    dir: string,
+    blobs: Blobs,
+    shard: ShardName | undefined,
     recipe: Pick<DeadLetterRecord, 'model' | 'sample'>,
-    letters: readonly DeadLetterRecord[],
+    files: DeadLetterFiles,
   ) {
     const isMine = (letter: DeadLetterRecord) =>
       letter.model === recipe.model && letter.sample === recipe.sample
-    this.#dir = dir
+    const bySource = (letters: readonly DeadLetterRecord[]) =>
+      new Map(letters.filter(isMine).map((letter) => [letter.source, letter]))
+    this.file = deadLettersFile(shard)
+    this.#blobs = blobs
     this.#recipe = recipe
+    this.#gathered = shard === undefined ? [...files.keys()].filter((name) => name !== this.file) : []
+    const letters = this.#gathered.length > 0 ? newestLetters(files) : (files.get(this.file) ?? [])
     this.#others = letters.filter((letter) => !isMine(letter))
-    this.#mine = new Map(letters.filter(isMine).map((letter) => [letter.source, letter]))
+    this.#mine = bySource(letters)
+    this.#history = bySource(newestLetters(files))
+    this.#saved = this.#gathered.length === 0
   }
 
   /** Whether a checkpoint has something to write. */
@@ -76,7 +110,7 @@ export class DeadLetters {
   /** Adds a failure, with the history of earlier ones. */
   add(failure: Omit<DeadLetter, 'attempts' | 'firstFailedAt' | 'lastFailedAt'>): DeadLetter {
     const now = new Date().toISOString()
-    const earlier = this.#mine.get(failure.source)
+    const earlier = this.#mine.get(failure.source) ?? this.#history.get(failure.source)
     const letter: DeadLetter = {
       ...failure,
       attempts: (earlier?.attempts ?? 0) + 1,
@@ -100,8 +134,7 @@ export class DeadLetters {
    */
   settleAll(doneIn: (source: string) => string | undefined): void {
     for (const [source, letter] of this.#mine) {
-      const part = doneIn(source)
-      if (part !== undefined && partTime(part) >= Date.parse(letter.lastFailedAt)) this.settle(source)
+      if (isSettled(letter, doneIn(source))) this.settle(source)
     }
   }
 
@@ -112,7 +145,8 @@ export class DeadLetters {
     try {
       const letters = [...this.#others, ...this.#mine.values()]
       const text = letters.map((letter) => `${JSON.stringify(letter)}\n`).join('')
-      await writeWhole(join(this.#dir, DEAD_LETTERS), text)
+      await this.#blobs.write(this.file, text)
+      for (const name of this.#gathered) await this.#blobs.remove(name)
     } catch (error) {
       this.#saved = false
       throw error

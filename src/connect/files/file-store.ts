@@ -33,6 +33,11 @@ export class FileStore implements ResultStore {
     return progressOf(this.#parts.index, video)
   }
 
+  /** Where the failures of this run are written down, as a path or URI. */
+  get deadLetterFile(): string {
+    return this.#parts.writer.blobs.at(this.#parts.letters.file)
+  }
+
   /** The fingerprint of a file whose name, size and modification time are as stored: it need not be read again. */
   known(source: string, bytes: number, modifiedMs: number): string | undefined {
     return this.#parts.index.unchanged({ source, bytes, modifiedMs })

@@ -38,8 +38,22 @@ export const labelsFolder = ({ model, sample }: RecipePlace) => `labels/${model}
 export const npyFolder = ({ model, sample }: RecipePlace) => `npy/${model}/${sample}`
 /** The digest is hex; a foreign one is made a harmless file name. */
 export const modelFile = (digest: string) => `models/${digest.replaceAll(/[^\w.-]/g, '_')}.json`
-export const DEAD_LETTERS = 'dead-letter.jsonl'
+export const DEAD_LETTERS = 'dead-letter'
+/** What all locks of runs are called at first, and the one of rewrites, which runs side by side take in turn. */
 export const LOCK = '.stanflow.lock'
+export const REWRITE_LOCK = '.stanflow.rewriting'
+
+/** Of a run, or of one shard of it: runs side by side share no file that is rewritten. */
+export const lockName = (shard: ShardName | undefined) => `${LOCK}${suffix(shard)}`
+export const deadLettersFile = (shard: ShardName | undefined) => `${DEAD_LETTERS}${suffix(shard)}.jsonl`
+
+/** `i` of `n`, from 0. */
+export interface ShardName {
+  readonly index: number
+  readonly of: number
+}
+
+const suffix = (shard: ShardName | undefined) => (shard === undefined ? '' : `-${shard.index}-of-${shard.of}`)
 
 export const manifestFile = (place: RecipePlace, part: string) => `${manifestFolder(place)}/${part}.json`
 export const embeddingsFile = (place: RecipePlace, part: string, extension: string) =>
@@ -60,6 +74,16 @@ function hourOf(part: string): string {
   return `dt=${part.slice(0, 4)}-${part.slice(4, 6)}-${part.slice(6, 8)}/hour=${part.slice(9, 11)}`
 }
 
+/** A new run's id, part of its parts' names. */
+export function newRun(): string {
+  return randomBytes(4).toString('hex')
+}
+
+/** The run that named a part. */
+export function runOf(part: string): string {
+  return part.split('-')[1] ?? ''
+}
+
 /** The moment in a part's id, in milliseconds since 1970. */
 export function partTime(part: string): number {
   const [, y, mo, d, h, mi, s, ms] = /^(....)(..)(..)T(..)(..)(..)(...)Z/.exec(part) ?? []
@@ -71,12 +95,13 @@ export function partTime(part: string): number {
  * the millisecond, the run's random id, a count.
  */
 export class PartNames {
-  readonly #run = randomBytes(4).toString('hex')
+  readonly #run: string
   #count = 0
   #last: number
 
   /** `last`: the newest part already there. */
-  constructor(last: string | undefined) {
+  constructor(run: string, last: string | undefined) {
+    this.#run = run
     this.#last = last !== undefined && PART.test(last) ? partTime(last) : 0
   }
 

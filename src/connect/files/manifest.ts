@@ -1,9 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { z } from 'zod'
+import type { Blobs } from '../blobs.js'
 import type { Recipe } from '../store.js'
-import { writeWhole } from './atomic.js'
-import { corrupt, outputError, systemCode } from './fs-errors.js'
+import { corrupt } from './fs-errors.js'
+import { inOrder } from './in-order.js'
 import { manifestFile, manifestFolder, partOf, type RecipePlace } from './layout.js'
 
 const count = z.int().nonnegative()
@@ -62,61 +61,82 @@ export interface Manifest extends Omit<z.infer<typeof manifest>, 'files' | 'vide
   readonly videos: readonly VideoEntry[]
 }
 
-/** Writes a manifest whole: the commit of the part. */
-export async function writeManifest(dir: string, place: RecipePlace, value: Manifest): Promise<void> {
-  await writeWhole(join(dir, manifestFile(place, value.part)), `${JSON.stringify(value)}\n`)
+/** The commit of a new part. @throws StanflowError INTERNAL where there is one of that name */
+export async function commitManifest(blobs: Blobs, place: RecipePlace, value: Manifest): Promise<void> {
+  const name = manifestFile(place, value.part)
+  const text = written(value)
+  if (await blobs.create(name, text)) return
+  // An answer that was lost on its way makes a call look undone.
+  const found = await blobs.read(name)
+  if (found !== undefined && Buffer.from(found).toString() === text) return
+  throw corrupt(blobs.at(name), 'is there already, and another one')
 }
 
-/** @throws StanflowError OUTPUT_CORRUPT when it is no manifest of this part */
-export async function readManifest(dir: string, place: RecipePlace, part: string): Promise<Manifest> {
-  const path = join(dir, manifestFile(place, part))
+/** Replaces the manifest of a part. */
+export async function rewriteManifest(blobs: Blobs, place: RecipePlace, value: Manifest): Promise<void> {
+  await blobs.write(manifestFile(place, value.part), written(value))
+}
+
+const written = (value: Manifest): string => `${JSON.stringify(value)}\n`
+
+/**
+ * `undefined` where the part is no more: everything in it was replaced.
+ * @throws StanflowError OUTPUT_CORRUPT when it is no manifest of this part
+ */
+export async function readManifest(
+  blobs: Blobs,
+  place: RecipePlace,
+  part: string,
+): Promise<Manifest | undefined> {
+  const name = manifestFile(place, part)
+  const bytes = await blobs.read(name)
+  if (bytes === undefined) return undefined
   let value: Manifest
   try {
-    value = manifest.parse(JSON.parse(await readFile(path, 'utf8')))
+    value = manifest.parse(JSON.parse(Buffer.from(bytes).toString()))
   } catch (error) {
-    if (systemCode(error) !== undefined) throw outputError(path, error)
-    throw corrupt(path, 'is no manifest that stanflow wrote', undefined, error)
+    throw corrupt(blobs.at(name), 'is no manifest that stanflow wrote', undefined, error)
   }
-  if (value.part !== part) throw corrupt(path, `is the manifest of another part, ${value.part}`)
+  if (value.part !== part) throw corrupt(blobs.at(name), `is the manifest of another part, ${value.part}`)
   return value
 }
 
 /** The committed parts of a recipe, oldest first. */
-export async function listParts(dir: string, place: RecipePlace): Promise<string[]> {
-  const names = await namesIn(join(dir, manifestFolder(place)))
-  return names
-    .filter((name) => name.endsWith('.json'))
-    .flatMap((name) => partOf(name) ?? [])
-    .sort()
+export async function listParts(blobs: Blobs, place: RecipePlace): Promise<string[]> {
+  const parts: string[] = []
+  for await (const name of blobs.list(manifestFolder(place))) {
+    const part = name.endsWith('.json') ? partOf(name.slice(name.lastIndexOf('/') + 1)) : undefined
+    if (part !== undefined) parts.push(part)
+  }
+  return parts.sort()
+}
+
+/** Their manifests, oldest first; several are read at a time. */
+export async function* readManifests(blobs: Blobs, place: RecipePlace): AsyncGenerator<Manifest> {
+  const parts = await listParts(blobs, place)
+  for await (const found of inOrder(parts, (part) => readManifest(blobs, place, part))) {
+    if (found !== undefined) yield found
+  }
 }
 
 /** The recipes that have a manifest folder. */
-export async function listRecipes(dir: string): Promise<RecipePlace[]> {
-  const models = (await namesIn(join(dir, 'manifest'))).filter((name) => name.startsWith('model=')).sort()
-  const places: RecipePlace[] = []
-  for (const model of models) {
-    for (const sample of (await namesIn(join(dir, 'manifest', model))).sort()) {
-      if (sample.startsWith('sample=')) places.push({ model, sample })
+export async function listRecipes(blobs: Blobs): Promise<RecipePlace[]> {
+  const places = new Map<string, RecipePlace>()
+  for await (const name of blobs.list('manifest')) {
+    const [, model = '', sample = ''] = name.split('/')
+    if (model.startsWith('model=') && sample.startsWith('sample=')) {
+      places.set(`${model}/${sample}`, { model, sample })
     }
   }
-  return places
+  return [...places].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, place]) => place)
 }
 
 /** Refuses to mix: a manifest beside ours must be of the very same model. */
-export function checkModel(dir: string, place: RecipePlace, found: Manifest, recipe: Recipe): void {
+export function checkModel(blobs: Blobs, place: RecipePlace, found: Manifest, recipe: Recipe): void {
   if (found.modelDigest === recipe.modelDigest && found.dim === recipe.dim) return
   throw corrupt(
-    join(dir, manifestFile(place, found.part)),
+    blobs.at(manifestFile(place, found.part)),
     'belongs to another model whose digest begins the same',
     'Give this model another --to folder.',
   )
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return []
-    throw outputError(folder, error)
-  }
 }

@@ -1,33 +1,31 @@
 import { createHash } from 'node:crypto'
-import { readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { writeWhole } from './atomic.js'
+import type { Blobs } from '../blobs.js'
 import type { DecodedClip, DecodeOptions, EncodedFile, LabelRow } from './formats/codec.js'
 import { CODECS } from './formats/codecs.js'
-import { corrupt, outputError, systemCode } from './fs-errors.js'
+import { corrupt } from './fs-errors.js'
 import type { Manifest, PartFile } from './manifest.js'
 
 /**
  * Writes data files of a part, in place of older ones of the same name. Each is described in `written` as soon as it
  * is whole, so that after an error the caller knows what is there.
- * @throws StanflowError OUTPUT_FULL, OUTPUT_PERMISSION, OUTPUT_WRITE
+ * @throws StanflowError OUTPUT_*, S3_*
  */
 export async function writePartFiles(
-  dir: string,
+  blobs: Blobs,
   files: readonly EncodedFile[],
   about: Pick<PartFile, 'kind' | 'format' | 'labelSet' | 'rows'>,
   written: PartFile[],
 ): Promise<void> {
   for (const { path, bytes } of files) {
-    await writeWhole(join(dir, path), bytes)
+    await blobs.write(path, bytes)
     const sha256 = createHash('sha256').update(bytes).digest('hex')
     written.push({ path, ...about, bytes: bytes.byteLength, sha256 })
   }
 }
 
 /** Removes files that no manifest names (any more); one that cannot be removed now is removed at the next open. */
-export async function removeFiles(dir: string, files: readonly Pick<PartFile, 'path'>[]): Promise<void> {
-  for (const { path } of files) await rm(join(dir, path), { force: true }).catch(() => {})
+export async function removeFiles(blobs: Blobs, files: readonly Pick<PartFile, 'path'>[]): Promise<void> {
+  for (const { path } of files) await blobs.remove(path).catch(() => {})
 }
 
 /** Files of the manifest of one kind, format and label set: what one call of a codec made. */
@@ -50,28 +48,28 @@ export function labelSets(manifest: Pick<Manifest, 'files'>): string[] {
 
 /** The clips of a part, from whichever format it is stored in. */
 export async function readClips(
-  dir: string,
+  blobs: Blobs,
   manifest: Manifest,
   options: DecodeOptions,
 ): Promise<DecodedClip[]> {
   const format = filesOf(manifest, { kind: 'embeddings' })[0]?.format
   if (format === undefined) return []
   const files = filesOf(manifest, { kind: 'embeddings', format })
-  return decoded(files, await readAll(dir, manifest, files), (bytes) =>
+  return decoded(files, await readAll(blobs, manifest, files), (bytes) =>
     CODECS[format].decodeEmbeddings(bytes, options),
   )
 }
 
 /** The label rows of a part for one label set; `undefined` when the part has none of that set. */
 export async function readLabels(
-  dir: string,
+  blobs: Blobs,
   manifest: Manifest,
   labelSet: string,
 ): Promise<LabelRow[] | undefined> {
   const format = filesOf(manifest, { kind: 'labels', labelSet })[0]?.format
   if (format === undefined) return undefined
   const files = filesOf(manifest, { kind: 'labels', labelSet, format })
-  return decoded(files, await readAll(dir, manifest, files), (bytes) => CODECS[format].decodeLabels(bytes))
+  return decoded(files, await readAll(blobs, manifest, files), (bytes) => CODECS[format].decodeLabels(bytes))
 }
 
 function decoded<T>(
@@ -86,16 +84,15 @@ function decoded<T>(
   }
 }
 
-async function readAll(dir: string, manifest: Manifest, files: readonly PartFile[]): Promise<Uint8Array[]> {
+async function readAll(blobs: Blobs, manifest: Manifest, files: readonly PartFile[]): Promise<Uint8Array[]> {
   const all: Uint8Array[] = []
   for (const { path } of files) {
-    try {
-      all.push(await readFile(join(dir, path)))
-    } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw outputError(path, error)
+    const bytes = await blobs.read(path)
+    if (bytes === undefined) {
       const hint = `Put it back, or remove the manifest of part ${manifest.part} and run again: its videos are done anew.`
-      throw corrupt(path, 'is missing although a manifest names it', hint, error)
+      throw corrupt(path, 'is missing although a manifest names it', hint)
     }
+    all.push(bytes)
   }
   return all
 }

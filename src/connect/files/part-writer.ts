@@ -1,4 +1,5 @@
 import type { Embedding } from '../../domain.js'
+import type { Blobs } from '../blobs.js'
 import type { Recipe, ResultFormat } from '../store.js'
 import type { FileFacts, LabelRow } from './formats/codec.js'
 import { CODECS } from './formats/codecs.js'
@@ -8,7 +9,7 @@ import { writePartFiles } from './part-files.js'
 
 /** Writes rows of one recipe into files of a part; what is written is told in `written`, file by file. */
 export interface PartWriter {
-  readonly dir: string
+  readonly blobs: Blobs
   readonly place: RecipePlace
   embeddings(
     part: string,
@@ -22,7 +23,7 @@ export interface PartWriter {
 
 /** No rows make no files. */
 export function partWriter(
-  dir: string,
+  blobs: Blobs,
   recipe: Pick<Recipe, 'modelDigest' | 'dim' | 'sampling'>,
   version: string,
 ): PartWriter {
@@ -30,12 +31,12 @@ export function partWriter(
   const { modelDigest, dim } = recipe
   const facts: FileFacts = { version, modelDigest, dim, sampling: samplingSlug(recipe.sampling) }
   return {
-    dir,
+    blobs,
     place,
     async embeddings(part, rows, format, written) {
       if (rows.length === 0) return
       const files = CODECS[format].encodeEmbeddings(place, part, rows, facts)
-      await writePartFiles(dir, files, { kind: 'embeddings', format, rows: rows.length }, written)
+      await writePartFiles(blobs, files, { kind: 'embeddings', format, rows: rows.length }, written)
     },
     async labels(part, rows, format, written) {
       const labelSet = rows[0]?.labelSet
@@ -43,7 +44,7 @@ export function partWriter(
       const { labelsFormat, encodeLabels } = CODECS[format]
       const files = encodeLabels(place, part, rows, facts)
       await writePartFiles(
-        dir,
+        blobs,
         files,
         { kind: 'labels', format: labelsFormat, labelSet, rows: rows.length },
         written,

@@ -1,70 +1,49 @@
-import type { Dirent } from 'node:fs'
-import { readdir, rm } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
-import { isTemporary } from './atomic.js'
-import { outputError, systemCode } from './fs-errors.js'
-import { partOf } from './layout.js'
-import { listParts, listRecipes, readManifest } from './manifest.js'
+import type { Blobs } from '../blobs.js'
+import { partOf, runOf } from './layout.js'
+import { listRecipes, readManifests } from './manifest.js'
 
 const DATA_FOLDERS = ['embeddings', 'labels', 'npy']
 
 /**
- * Removes what a run that was ended by force left behind, of every recipe: temporary files, and files of parts that
- * no manifest names: they were never committed. Only names that stanflow gives are touched. Needs the lock.
+ * Removes what a run that was ended by force left behind, of every recipe: files of parts that no manifest names: they
+ * were never committed. Only names that stanflow gives are touched, and none of a run that lives: `runsAlive` is asked
+ * after the files are listed and before the manifests are read, so whatever a run committed meanwhile counts.
  * @returns how many files were removed
  */
-export async function removeLeftovers(dir: string): Promise<number> {
-  const committed = await committedFiles(dir)
+export async function removeLeftovers(
+  blobs: Blobs,
+  runsAlive: () => Promise<ReadonlySet<string>>,
+): Promise<number> {
+  const files = await partFiles(blobs)
+  const alive = await runsAlive()
+  const committed = await committedFiles(blobs)
   let removed = 0
-  const clean = async (folder: string, isLeftover: (path: string, name: string) => boolean) => {
-    for await (const { path, name } of filesUnder(folder)) {
-      if (!isLeftover(path, name)) continue
-      await rm(path, { force: true })
-      removed += 1
-    }
-  }
-  for (const folder of DATA_FOLDERS) {
-    await clean(join(dir, folder), (path, name) => {
-      const uncommitted =
-        partOf(name) !== undefined && !committed.has(relative(dir, path).replaceAll(sep, '/'))
-      return isTemporary(name) || uncommitted
-    })
-  }
-  for (const folder of ['manifest', 'models']) {
-    await clean(join(dir, folder), (_, name) => isTemporary(name))
-  }
-  for (const entry of await entriesOf(dir)) {
-    if (!isTemporary(entry.name)) continue
-    await rm(join(dir, entry.name), { force: true })
+  for (const [name, part] of files) {
+    if (committed.has(name) || alive.has(runOf(part))) continue
+    await blobs.remove(name)
     removed += 1
   }
-  return removed
+  return alive.size === 0 ? removed + (await blobs.sweep()) : removed
 }
 
-async function committedFiles(dir: string): Promise<ReadonlySet<string>> {
-  const files = new Set<string>()
-  for (const place of await listRecipes(dir)) {
-    for (const part of await listParts(dir, place)) {
-      const manifest = await readManifest(dir, place, part)
-      for (const { path } of manifest.files) files.add(path)
+/** Every file that belongs to a part, and the part. */
+async function partFiles(blobs: Blobs): Promise<Map<string, string>> {
+  const files = new Map<string, string>()
+  for (const folder of DATA_FOLDERS) {
+    for await (const name of blobs.list(folder)) {
+      const part = partOf(name.slice(name.lastIndexOf('/') + 1))
+      if (part !== undefined) files.set(name, part)
     }
   }
   return files
 }
 
-async function* filesUnder(folder: string): AsyncGenerator<{ path: string; name: string }> {
-  for (const entry of await entriesOf(folder)) {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory()) yield* filesUnder(path)
-    else yield { path, name: entry.name }
+async function committedFiles(blobs: Blobs): Promise<ReadonlySet<string>> {
+  const files = new Set<string>()
+  for (const place of await listRecipes(blobs)) {
+    for await (const { files: named } of readManifests(blobs, place)) {
+      for (const { path } of named) files.add(path)
+    }
   }
-}
-
-async function entriesOf(folder: string): Promise<Dirent[]> {
-  try {
-    return await readdir(folder, { withFileTypes: true })
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return []
-    throw outputError(folder, error)
-  }
+  return files
 }

@@ -1,10 +1,10 @@
-import { join } from 'node:path'
 import type { Label, Moment, Sampling } from '../../domain.js'
+import type { Blobs } from '../blobs.js'
 import type { DeadLetter, Recipe } from '../store.js'
-import { readDeadLetterFile } from './dead-letters.js'
+import { isSettled, newestLetters, readDeadLetterFiles } from './dead-letters.js'
 import { corrupt } from './fs-errors.js'
 import { manifestFile, type RecipePlace, recipePlace, samplingSlug } from './layout.js'
-import { listParts, listRecipes, type Manifest, readManifest, type VideoEntry } from './manifest.js'
+import { listRecipes, type Manifest, readManifests, type VideoEntry } from './manifest.js'
 import { labelSets, readClips, readLabels } from './part-files.js'
 import { VideoIndex } from './video-index.js'
 
@@ -43,20 +43,20 @@ export interface VideoResults {
  * that this reading does not show.
  * @throws StanflowError OUTPUT_CORRUPT, OUTPUT_PERMISSION, OUTPUT_WRITE
  */
-export async function* readResults(dir: string, filter: ResultFilter = {}): AsyncGenerator<VideoResults> {
+export async function* readResults(blobs: Blobs, filter: ResultFilter = {}): AsyncGenerator<VideoResults> {
   const { recipe, vectors = false } = filter
-  const places = recipe === undefined ? await listRecipes(dir) : [recipePlace(recipe)]
+  const places = recipe === undefined ? await listRecipes(blobs) : [recipePlace(recipe)]
   for (const place of places) {
-    const { index, labelSet } = await survey(dir, place)
+    const { index, labelSet } = await survey(blobs, place)
     const options = { vectors, labelSet: recipe?.labelSetDigest ?? labelSet }
     const begun = new Map<string, ClipResult[]>()
-    for (const part of await listParts(dir, place)) {
-      const manifest = await readManifest(dir, place, part)
+    for await (const manifest of readManifests(blobs, place)) {
+      const { part } = manifest
       if (recipe !== undefined && recipe.modelDigest !== manifest.modelDigest) {
-        throw corrupt(join(dir, manifestFile(place, part)), 'belongs to another model')
+        throw corrupt(blobs.at(manifestFile(place, part)), 'belongs to another model')
       }
       const valid = manifest.videos.filter((video) => index.isCurrent(manifest.part, video))
-      const clips = await clipsOf(dir, manifest, new Set(valid.map((video) => video.source)), options)
+      const clips = await clipsOf(blobs, manifest, new Set(valid.map((video) => video.source)), options)
       for (const video of valid) {
         const sofar = [...(begun.get(video.source) ?? []), ...(clips.get(video.source) ?? [])]
         begun.set(video.source, sofar)
@@ -68,22 +68,29 @@ export async function* readResults(dir: string, filter: ResultFilter = {}): Asyn
   }
 }
 
-/** The failures in an output folder, oldest first. */
+/** The failures in an output place, oldest first. */
 export async function readDeadLetters(
-  dir: string,
+  blobs: Blobs,
   recipe?: Pick<Recipe, 'modelDigest' | 'sampling'>,
 ): Promise<DeadLetter[]> {
-  const letters = await readDeadLetterFile(dir)
+  const files = await readDeadLetterFiles(blobs)
+  const letters = newestLetters(files)
   if (recipe === undefined) return letters
   const sample = samplingSlug(recipe.sampling)
-  return letters.filter((letter) => letter.model === recipe.modelDigest && letter.sample === sample)
+  const mine = letters.filter((letter) => letter.model === recipe.modelDigest && letter.sample === sample)
+  // A run strikes out of its own file what it stored, and of no other shard's.
+  if (files.size < 2) return mine
+  const { index } = await survey(blobs, recipePlace(recipe))
+  return mine.filter((letter) => {
+    const stored = index.get(letter.source)
+    return !isSettled(letter, stored?.done ? stored.lastPart : undefined)
+  })
 }
 
-async function survey(dir: string, place: RecipePlace) {
+async function survey(blobs: Blobs, place: RecipePlace) {
   const index = new VideoIndex()
   let labelSet: string | undefined
-  for (const part of await listParts(dir, place)) {
-    const manifest = await readManifest(dir, place, part)
+  for await (const manifest of readManifests(blobs, place)) {
     index.add(manifest)
     labelSet = labelSets(manifest).at(-1) ?? labelSet
   }
@@ -91,15 +98,15 @@ async function survey(dir: string, place: RecipePlace) {
 }
 
 async function clipsOf(
-  dir: string,
+  blobs: Blobs,
   manifest: Manifest,
   sources: ReadonlySet<string>,
   options: { readonly vectors: boolean; readonly labelSet: string | undefined },
 ): Promise<Map<string, ClipResult[]>> {
   const { vectors, labelSet } = options
   const keep = (row: { readonly source: string }) => sources.has(row.source)
-  const clips = await readClips(dir, manifest, { vectors, keep })
-  const rows = labelSet === undefined ? [] : ((await readLabels(dir, manifest, labelSet)) ?? [])
+  const clips = await readClips(blobs, manifest, { vectors, keep })
+  const rows = labelSet === undefined ? [] : ((await readLabels(blobs, manifest, labelSet)) ?? [])
   const labels = groupBy(rows, (row) => row.clipId)
   const results = clips.map(
     ({ modelDigest, ...clip }): ClipResult => ({

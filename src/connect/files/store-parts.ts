@@ -1,7 +1,7 @@
+import type { Lock } from '../blobs.js'
 import type { Recipe, ResultFormat } from '../store.js'
 import type { DeadLetters } from './dead-letters.js'
 import type { PartNames } from './layout.js'
-import type { Lock } from './lock.js'
 import type { PartWriter } from './part-writer.js'
 import type { VideoIndex } from './video-index.js'
 
@@ -24,6 +24,8 @@ export interface FileStoreParts {
   readonly index: VideoIndex
   readonly letters: DeadLetters
   readonly lock: Lock
+  /** Changes committed parts, while no other run does. */
+  readonly rewrite: (change: () => Promise<void>) => Promise<void>
   readonly partNames: PartNames
   readonly opened: OpenReport
 }

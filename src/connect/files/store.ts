@@ -1,15 +1,24 @@
-import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { StanflowError } from '../../errors.js'
+import type { Blobs } from '../blobs.js'
 import type { Recipe, Relabel, ResultFormat } from '../store.js'
-import { writeWhole } from './atomic.js'
 import { completePart, isIncomplete, type Wanted } from './complete.js'
-import { DeadLetters, readDeadLetterFile } from './dead-letters.js'
+import { DeadLetters, readDeadLetterFiles } from './dead-letters.js'
 import { FileStore, progressOf } from './file-store.js'
-import { makeFolder } from './folder.js'
+import { Folder } from './folder-blobs.js'
 import { outputError } from './fs-errors.js'
-import { modelFile, PartNames, recipePlace, samplingSlug } from './layout.js'
-import { takeLock } from './lock.js'
-import { checkModel, listParts, readManifest } from './manifest.js'
+import {
+  LOCK,
+  lockName,
+  modelFile,
+  newRun,
+  PartNames,
+  REWRITE_LOCK,
+  recipePlace,
+  type ShardName,
+  samplingSlug,
+} from './layout.js'
+import { checkModel, readManifests } from './manifest.js'
 import { type PartWriter, partWriter } from './part-writer.js'
 import { removeLeftovers } from './recover.js'
 import type { OpenReport } from './store-parts.js'
@@ -19,9 +28,11 @@ import { type Stale, VideoIndex } from './video-index.js'
 export type { FileStore } from './file-store.js'
 export type { OpenReport } from './store-parts.js'
 
-export interface FileStoreOptions {
-  /** The output folder; made when missing. */
-  readonly dir: string
+export interface StoreOptions {
+  /** Where results go. */
+  readonly blobs: Blobs
+  /** Runs of other shards of as many may be open at the same time. Default: this run is alone. */
+  readonly shard?: ShardName
   readonly recipe: Recipe
   readonly format: ResultFormat
   /** Seconds of results that a crash may cost at most. */
@@ -36,45 +47,100 @@ export interface FileStoreOptions {
   readonly onComplete?: (clips: number, of: number) => void
 }
 
+export interface FileStoreOptions extends Omit<StoreOptions, 'blobs'> {
+  /** The output folder; made when missing. */
+  readonly dir: string
+}
+
+/** Opens an output folder of this machine. */
+export function openFileStore({ dir, ...options }: FileStoreOptions): Promise<FileStore> {
+  return openStore({ ...options, blobs: new Folder(dir) })
+}
+
 /**
- * Opens an output folder for one recipe: takes its lock, removes what never was committed, learns what is stored,
+ * Opens an output place for one recipe: takes its lock, removes what never was committed, learns what is stored,
  * and gives older parts the labels and format asked for, from their stored vectors.
- * @throws StanflowError OUTPUT_LOCKED, OUTPUT_PERMISSION, OUTPUT_FULL, OUTPUT_WRITE, OUTPUT_CORRUPT
+ * @throws StanflowError OUTPUT_LOCKED, OUTPUT_PERMISSION, OUTPUT_FULL, OUTPUT_WRITE, OUTPUT_CORRUPT, S3_*
  */
-export async function openFileStore(options: FileStoreOptions): Promise<FileStore> {
-  const { dir, recipe, version } = options
+export async function openStore(options: StoreOptions): Promise<FileStore> {
+  const { blobs, recipe, shard, version } = options
   if (recipe.dim < 1) throw new StanflowError('INTERNAL', 'An embedding needs at least one dimension.')
-  await makeFolder(dir).catch((error: unknown) => {
-    throw outputError(dir, error)
-  })
-  const lock = await takeLock(dir)
+  await blobs.open()
+  const run = newRun()
+  const mine = lockName(shard)
+  const lock = await blobs.lock(mine, run)
   try {
-    const removed = await removeLeftovers(dir)
-    const writer = partWriter(dir, recipe, version)
-    const { index, completed } = await bringUpToDate(writer, options)
+    const others = async () => (await blobs.holders(LOCK)).filter(({ name }) => name !== mine)
+    const alive = async () => {
+      const held = await others()
+      const rival = held.find(({ name }) => !isBeside(name, shard))
+      if (rival !== undefined) throw rivalError(rival.who, rival.name)
+      return new Set(held.map(({ run }) => run))
+    }
+    const removed = await removeLeftovers(blobs, alive)
+    const rewrite = (change: () => Promise<void>): Promise<void> =>
+      shard === undefined ? change() : inTurn(blobs, run, change)
+    const writer = partWriter(blobs, recipe, version)
+    const { index, completed } = await bringUpToDate(writer, options, rewrite)
     const described = { digest: recipe.modelDigest, dim: recipe.dim, ...recipe.model }
-    await writeWhole(join(dir, modelFile(recipe.modelDigest)), `${JSON.stringify(described, null, 2)}\n`)
+    await blobs.write(modelFile(recipe.modelDigest), `${JSON.stringify(described, null, 2)}\n`)
     const names = { model: recipe.modelDigest, sample: samplingSlug(recipe.sampling) }
-    const letters = new DeadLetters(dir, names, await readDeadLetterFile(dir))
+    const letters = new DeadLetters(blobs, shard, names, await readDeadLetterFiles(blobs))
     letters.settleAll((source) => {
       const stored = index.get(source)
       return stored?.done ? stored.lastPart : undefined
     })
-    const partNames = new PartNames(index.parts.at(-1))
+    const partNames = new PartNames(run, index.parts.at(-1))
     const opened: OpenReport = { leftoversRemoved: removed, clipsCompleted: completed }
-    return new FileStore({ ...options, writer, index, letters, lock, partNames, opened })
+    return new FileStore({ ...options, writer, index, letters, lock, rewrite, partNames, opened })
   } catch (error) {
     await lock.release().catch(() => {})
-    throw error instanceof StanflowError ? error : outputError(dir, error)
+    throw error instanceof StanflowError ? error : outputError(blobs.location, error)
   }
 }
 
-/** What a folder has of a recipe, without a lock and without writing: for dry runs. */
-export async function peekFileStore(
-  dir: string,
+/** Whether a run with that lock may work beside this shard: another shard of as many. */
+function isBeside(name: string, shard: ShardName | undefined): boolean {
+  if (shard === undefined) return false
+  return Array.from({ length: shard.of }, (_, index) => lockName({ index, of: shard.of })).includes(name)
+}
+
+function rivalError(who: string, name: string): StanflowError {
+  return new StanflowError('OUTPUT_LOCKED', `${who} writes to this place and holds ${name}.`, {
+    hint: 'Only shards of the same n work side by side, such as --shard 0/4 to 3/4; wait for the other run, or give this one another --to.',
+  })
+}
+
+/** How often and how long a run waits for another to have rewritten a part. */
+const TURN_MS = 250
+const TURNS = 2400
+
+async function inTurn(blobs: Blobs, run: string, change: () => Promise<void>): Promise<void> {
+  for (let turn = 1; ; turn++) {
+    const lock = await blobs.lock(REWRITE_LOCK, run).catch((error: unknown) => {
+      const isTaken = error instanceof StanflowError && error.code === 'OUTPUT_LOCKED'
+      if (!isTaken || turn === TURNS) throw error
+      return undefined
+    })
+    if (lock === undefined) {
+      await sleep(TURN_MS)
+      continue
+    }
+    try {
+      await change()
+    } finally {
+      await lock.release()
+    }
+    return
+  }
+}
+
+/** What a place has of a recipe, without a lock and without writing: for dry runs. */
+export async function peekStore(
+  blobs: Blobs,
   recipe: Recipe,
 ): Promise<Pick<FileStore, 'progress' | 'known'>> {
-  const { index } = await scan(dir, recipe)
+  const { index } = await scan(blobs, recipe)
   return {
     progress: (video) => progressOf(index, video),
     known: (source, bytes, modifiedMs) => index.unchanged({ source, bytes, modifiedMs }),
@@ -82,36 +148,44 @@ export async function peekFileStore(
 }
 
 /** Reads all manifests of a recipe. */
-async function scan(dir: string, recipe: Recipe, wanted?: Wanted) {
+async function scan(blobs: Blobs, recipe: Recipe, wanted?: Wanted) {
   const place = recipePlace(recipe)
   const index = new VideoIndex()
   const stale: Stale[] = []
   const incomplete: { readonly part: string; readonly clips: number }[] = []
-  for (const part of await listParts(dir, place)) {
-    const manifest = await readManifest(dir, place, part)
-    checkModel(dir, place, manifest, recipe)
+  for await (const manifest of readManifests(blobs, place)) {
+    checkModel(blobs, place, manifest, recipe)
     stale.push(...index.add(manifest))
     if (wanted !== undefined && isIncomplete(manifest, wanted))
-      incomplete.push({ part, clips: manifest.rows })
+      incomplete.push({ part: manifest.part, clips: manifest.rows })
   }
   return { index, stale, incomplete }
 }
 
 /** Brings what is stored to the state asked for. */
-async function bringUpToDate(writer: PartWriter, { dir, recipe, format, ...options }: FileStoreOptions) {
+async function bringUpToDate(
+  writer: PartWriter,
+  { blobs, recipe, format, ...options }: StoreOptions,
+  rewrite: (change: () => Promise<void>) => Promise<void>,
+) {
   const wanted: Wanted = { format, labelSet: recipe.labelSetDigest, relabel: options.relabel }
-  let found = await scan(dir, recipe, wanted)
-  if (found.stale.length > 0) {
-    for (const stale of found.stale) await removeFromPart(writer, stale)
-    found = await scan(dir, recipe, wanted)
-  }
-  const { index, incomplete } = found
-  const total = incomplete.reduce((sum, { clips }) => sum + clips, 0)
+  let found = await scan(blobs, recipe, wanted)
   let completed = 0
-  for (const { part, clips } of incomplete) {
-    await completePart(writer, part, wanted)
-    completed += clips
-    options.onComplete?.(completed, total)
+  if (found.stale.length > 0 || found.incomplete.length > 0) {
+    await rewrite(async () => {
+      // Whoever had the turn before may have done it.
+      found = await scan(blobs, recipe, wanted)
+      if (found.stale.length > 0) {
+        for (const stale of found.stale) await removeFromPart(writer, stale)
+        found = await scan(blobs, recipe, wanted)
+      }
+      const total = found.incomplete.reduce((sum, { clips }) => sum + clips, 0)
+      for (const { part, clips } of found.incomplete) {
+        await completePart(writer, part, wanted)
+        completed += clips
+        options.onComplete?.(completed, total)
+      }
+    })
   }
-  return { index, completed }
+  return { index: found.index, completed }
 }

@@ -1,10 +1,8 @@
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Embedding } from '../../domain.js'
 import type { DecodedClip, LabelRow } from './formats/codec.js'
 import { corrupt } from './fs-errors.js'
 import { manifestFile } from './layout.js'
-import { type Manifest, type PartFile, readManifest, writeManifest } from './manifest.js'
+import { type Manifest, type PartFile, readManifest, rewriteManifest } from './manifest.js'
 import { filesOf, labelSets, readClips, readLabels, removeFiles } from './part-files.js'
 import type { PartWriter } from './part-writer.js'
 import type { Stale } from './video-index.js'
@@ -14,30 +12,31 @@ import type { Stale } from './video-index.js'
  * force in between, the next open finds the same videos stale and does it again with the same result.
  */
 export async function removeFromPart(writer: PartWriter, { part, sources }: Stale): Promise<void> {
-  const { dir, place } = writer
-  const manifest = await readManifest(dir, place, part)
+  const { blobs, place } = writer
+  const manifest = await readManifest(blobs, place, part)
+  if (manifest === undefined) return
   const videos = manifest.videos.filter((video) => !sources.has(video.source))
   if (videos.length === 0) {
-    await rm(join(dir, manifestFile(place, part)))
-    await removeFiles(dir, manifest.files)
+    await blobs.remove(manifestFile(place, part))
+    await removeFiles(blobs, manifest.files)
     return
   }
   const keep = (row: { readonly source: string }) => !sources.has(row.source)
-  const clips = withVectors(part, await readClips(dir, manifest, { vectors: true, keep }))
+  const clips = withVectors(part, await readClips(blobs, manifest, { vectors: true, keep }))
   const files: PartFile[] = []
   for (const format of formats(manifest, 'embeddings')) {
     await writer.embeddings(part, clips, format, files)
   }
   for (const labelSet of labelSets(manifest)) {
-    const rows: LabelRow[] = ((await readLabels(dir, manifest, labelSet)) ?? []).filter(keep)
+    const rows: LabelRow[] = ((await readLabels(blobs, manifest, labelSet)) ?? []).filter(keep)
     for (const format of formats(manifest, 'labels', labelSet)) {
       await writer.labels(part, rows, format, files)
     }
   }
-  await writeManifest(dir, place, { ...manifest, rows: clips.length, files, videos })
+  await rewriteManifest(blobs, place, { ...manifest, rows: clips.length, files, videos })
   const kept = new Set(files.map((file) => file.path))
   await removeFiles(
-    dir,
+    blobs,
     manifest.files.filter((file) => !kept.has(file.path)),
   )
 }

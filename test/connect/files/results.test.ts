@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { Folder } from '../../../src/connect/files/folder-blobs.js'
 import { readResults } from '../../../src/connect/files/results.js'
 import { clips, inFolder, open, RECIPE, sha, store, tree, video } from './support.js'
 
@@ -29,7 +30,7 @@ for (const format of ['parquet', 'jsonl', 'npy'] as const) {
       await store(second, A, 3)
       await second.write(video('c.mp4'), clips(video('c.mp4'), 0, 1))
       await second.close()
-      const results = await all(dir, { recipe: RECIPE, vectors: true })
+      const results = await all(new Folder(dir), { recipe: RECIPE, vectors: true })
       assert.deepEqual(
         results.map(({ source, path, done }) => [source, path, done]),
         [
@@ -52,7 +53,7 @@ for (const format of ['parquet', 'jsonl', 'npy'] as const) {
         })),
       }))
       assert.deepEqual(found, expected)
-      assert.ok((await all(dir)).every(({ clips }) => clips.every((clip) => !('vector' in clip))))
+      assert.ok((await all(new Folder(dir))).every(({ clips }) => clips.every((clip) => !('vector' in clip))))
     }))
 }
 
@@ -66,7 +67,7 @@ test('every recipe is read when none is named, each video under its own; no labe
     const second = await open(dir, { recipe })
     await store(second, A, 2, { ...recipe })
     await second.close()
-    const results = await all(dir)
+    const results = await all(new Folder(dir))
     const brief = results.map(({ modelDigest, clips }) => [
       modelDigest,
       clips.map((clip) => clip.labels.length),
@@ -76,8 +77,8 @@ test('every recipe is read when none is named, each video under its own; no labe
       [recipe.modelDigest]: [0, 0],
     })
     assert.ok(labelSetDigest)
-    assert.equal((await all(dir, { recipe })).length, 1)
-    assert.equal((await all(join(dir, 'nothing'))).length, 0)
+    assert.equal((await all(new Folder(dir), { recipe })).length, 1)
+    assert.equal((await all(new Folder(join(dir, 'nothing')))).length, 0)
   }))
 
 test('a changed video whose old rows are still there is read once, as it is now', () =>
@@ -97,7 +98,9 @@ test('a changed video whose old rows are still there is read once, as it is now'
       if (!path.endsWith('.npy')) await writeFile(join(dir, path), bytes)
     }
     const read = async () =>
-      (await all(dir, { vectors: true })).map(({ clips }) => clips.map((clip) => [clip.clipId, clip.vector]))
+      (await all(new Folder(dir), { vectors: true })).map(({ clips }) =>
+        clips.map((clip) => [clip.clipId, clip.vector]),
+      )
     const expected = [B, changed].map((of) => clips(of, 0, 1).map((clip) => [clip.clipId, clip.vector]))
     assert.deepEqual(await read(), expected)
     await (await open(dir, { format: 'npy' })).close()

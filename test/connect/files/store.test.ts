@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { Folder } from '../../../src/connect/files/folder-blobs.js'
 import { readDeadLetters } from '../../../src/connect/files/results.js'
-import { peekFileStore } from '../../../src/connect/files/store.js'
+import { peekStore } from '../../../src/connect/files/store.js'
 import { StanflowError } from '../../../src/errors.js'
 import { clips, inFolder, open, RECIPE, sha, sql, store, stored, tree, video } from './support.js'
 
@@ -72,7 +73,7 @@ test('progress counts what a checkpoint made durable, and a later run goes on fr
     await store(second, A, 5)
     await second.close()
     assert.deepEqual(await stored(dir), { 'a.mp4': [0, 1, 2, 3, 4] })
-    assert.deepEqual((await peekFileStore(dir, RECIPE)).progress(A), { clips: 5, done: true })
+    assert.deepEqual((await peekStore(new Folder(dir), RECIPE)).progress(A), { clips: 5, done: true })
   }))
 
 test('a clip that is stored already is passed over, a gap is refused', () =>
@@ -103,7 +104,7 @@ test('a video without clips is done, and leaves no data file', () =>
     const results = await open(dir)
     await results.finish(A, 0)
     await results.close()
-    assert.deepEqual((await peekFileStore(dir, RECIPE)).progress(A), { clips: 0, done: true })
+    assert.deepEqual((await peekStore(new Folder(dir), RECIPE)).progress(A), { clips: 0, done: true })
     assert.deepEqual(
       (await tree(dir)).map((path) => path.split('/')[0]),
       ['manifest', 'models'],
@@ -229,7 +230,7 @@ test('results of another recipe lie beside, each with its own progress', () =>
     await store(second, A, 1, recipe)
     await second.close()
     const uniform = { ...RECIPE, sampling: { kind: 'uniform', frames: 12 } as const }
-    assert.deepEqual((await peekFileStore(dir, uniform)).progress(A), { clips: 0, done: false })
+    assert.deepEqual((await peekStore(new Folder(dir), uniform)).progress(A), { clips: 0, done: false })
     const query = "select model, count(*)::INT as n from '$dir/embeddings/**/*.parquet' group by 1 order by n"
     assert.deepEqual(await sql(dir, query), [
       { model: recipe.modelDigest.slice(0, 12), n: 1 },
@@ -278,10 +279,10 @@ test('a failure is kept with its history until the video is done; other recipes 
       [2, letter.firstFailedAt, 'MEDIA_TIMEOUT'],
     )
     await second.checkpoint()
-    assert.equal((await readDeadLetters(dir)).length, 3)
+    assert.equal((await readDeadLetters(new Folder(dir))).length, 3)
     await store(second, A, 4)
     await second.close()
-    const left = await readDeadLetters(dir)
+    const left = await readDeadLetters(new Folder(dir))
     assert.deepEqual(
       left.map(({ source, code }) => [source, code]),
       [
@@ -289,7 +290,7 @@ test('a failure is kept with its history until the video is done; other recipes 
         ['gone.mp4', 'INPUT_NOT_FOUND'],
       ],
     )
-    assert.equal((await readDeadLetters(dir, RECIPE)).length, 1)
+    assert.equal((await readDeadLetters(new Folder(dir), RECIPE)).length, 1)
   }))
 
 test('a part whose manifest was taken away is done again, with what depended on it', () =>

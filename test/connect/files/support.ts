@@ -3,7 +3,11 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
-import { type FileStore, type FileStoreOptions, openFileStore } from '../../../src/connect/files/store.js'
+import { Folder } from '../../../src/connect/files/folder-blobs.js'
+import { type FileStore, type FileStoreOptions, openStore } from '../../../src/connect/files/store.js'
+import { Bucket } from '../../../src/connect/s3/bucket.js'
+import { S3 } from '../../../src/connect/s3/client.js'
+import { isS3 } from '../../../src/connect/s3/uri.js'
 import type { Recipe } from '../../../src/connect/store.js'
 import type { LabelledEmbedding, Video } from '../../../src/domain.js'
 
@@ -29,9 +33,11 @@ export async function inFolder<T>(test: (dir: string) => Promise<T>): Promise<T>
   }
 }
 
+/** `dir`: a folder, or `s3://bucket/prefix` for a child process that the environment tells of the server. */
 export function open(dir: string, options: Partial<FileStoreOptions> = {}): Promise<FileStore> {
-  return openFileStore({
-    dir,
+  const blobs = isS3(dir) ? new Bucket(new S3(), dir) : new Folder(dir)
+  return openStore({
+    blobs,
     recipe: RECIPE,
     format: 'parquet',
     checkpointSeconds: 3600,

@@ -1,4 +1,5 @@
 // Run as a child process: `writer.js loop|once|hold|fill DIR`. What tests do to it, a user's machine does to a run.
+import { fileURLToPath } from 'node:url'
 import { asStanflowError } from '../../../src/errors.js'
 import { clips, open, store, video } from './support.js'
 
@@ -63,5 +64,8 @@ async function hold(dir: string): Promise<void> {
 }
 
 const MODES = new Map(Object.entries({ loop, fill, once, hold }))
-const [, , mode = '', dir = ''] = process.argv
-await MODES.get(mode)?.(dir)
+// Other tests take names from here.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [, , mode = '', dir = ''] = process.argv
+  await MODES.get(mode)?.(dir)
+}
