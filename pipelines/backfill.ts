@@ -100,6 +100,9 @@ export async function backfill(
 ): Promise<BackfillSummary> {
   const started = performance.now()
   const { sampling, to } = options
+  const places = new Places(options.s3)
+  const blobs = places.results(to)
+  let deadLetterFile = blobs.at('dead-letter.jsonl')
   const { model, why: engine } = await openModel(options)
   const opened = await openReader(options.reader).catch(async (error: unknown) => {
     await model.close()
@@ -112,8 +115,6 @@ export async function backfill(
   hooks.onStart?.(about)
 
   const tally = new Tally()
-  const places = new Places(options.s3)
-  let deadLetterFile = places.results(to).at('dead-letter.jsonl')
   const timer = setInterval(() => hooks.onProgress?.(tally.progress(started)), PROGRESS_MS)
   try {
     const labels = await embedLabels(model, options)
@@ -123,7 +124,7 @@ export async function backfill(
     } else {
       const { shard } = options.selection ?? {}
       const sink = await openStore({
-        blobs: places.results(to),
+        blobs,
         ...(shard !== undefined && { shard }),
         recipe,
         format: options.format,

@@ -1,4 +1,6 @@
 import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LOCK, newRun } from '../src/connect/files/layout.js'
 import { takeLock } from '../src/connect/files/lock.js'
 import { StanflowError } from '../src/errors.js'
 import { type CachedModel, cacheFolder, listCached } from '../src/model/hub/cache.js'
@@ -81,7 +83,7 @@ export async function pull(
     client,
     offline: isOn(env.STANFLOW_OFFLINE) || isOn(env.HF_HUB_OFFLINE),
     version: VERSION,
-    lock: takeLock,
+    lock: (folder) => takeLock(join(folder, LOCK), newRun()),
     ...(onProgress !== undefined && { onProgress }),
   }
   return pullModel(request).finally(() => proxies.close())
