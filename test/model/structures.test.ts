@@ -147,6 +147,14 @@ describe('telling structures apart', () => {
   })
 })
 
+test('the layers and patches of L/14 at 224 and 336, on a narrow CLIP', async () => {
+  for (const grid of [16, 24]) {
+    const model = small('stan-self', { layers: 24, depth: 4, grid, patch: 14, heads: 2 })
+    const { embedding } = await video(model, 2, { pixels: pictures(model, 2) })
+    assert.ok(Math.abs(Math.hypot(...(embedding as Float32Array)) - 1) < 1e-5)
+  }
+})
+
 test('every usual CLIP takes every structure', () => {
   // Sizes only: no weight is drawn but the scale.
   const parameters = (model: string, structure: string): number => openModel({ model, structure }).parameters
