@@ -137,6 +137,8 @@ export interface EngineReport {
   readonly hint?: string
   /** The precisions that work, the quickest first. */
   readonly precisions: readonly Precision[]
+  /** Those of them that need a calibration. */
+  readonly calibrated?: readonly Precision[]
 }
 
 /** Opens an engine inside the model's thread. @throws StanflowError ENGINE_MISSING */

@@ -52,10 +52,7 @@ export function quickest(reports: readonly EngineReport[], precision: Precision)
   const way = BY_SPEED.find(({ engine, device }) =>
     reports.some(
       (report) =>
-        report.engine === engine &&
-        report.device === device &&
-        report.available &&
-        report.precisions.includes(precision),
+        report.engine === engine && report.device === device && unfit(report, { precision }) === undefined,
     ),
   )
   return way && name(way)
@@ -101,10 +98,15 @@ function waysFor({ engine, device }: ModelWish): readonly Way[] {
   return fits.length === 0 && engine !== 'auto' && device !== 'auto' ? [{ engine, device }] : fits
 }
 
-function unfit(report: EngineReport | undefined, { precision }: ModelWish): string | undefined {
+function unfit(
+  report: EngineReport | undefined,
+  { precision, calibration }: Pick<ModelWish, 'precision' | 'calibration'>,
+): string | undefined {
   if (report === undefined) return 'there is no such combination'
   if (!report.available) return report.detail
   if (!report.precisions.includes(precision)) return `no ${precision}, only ${report.precisions.join(', ')}`
+  if (calibration === undefined && report.calibrated?.includes(precision) === true)
+    return `${precision} with a calibration only`
   return undefined
 }
 
@@ -117,6 +119,13 @@ function sentence({ engine }: ModelWish, model: LoadedModel, passed: readonly st
   return near.length === 0 ? model.engine : `${model.engine} (passed over ${near.join('; ')})`
 }
 
+function precisionsIn({ precisions, calibrated = [] }: EngineReport): string {
+  const named = precisions.map((precision) =>
+    calibrated.includes(precision) ? `${precision} (given a --calibration)` : precision,
+  )
+  return named.join(', ')
+}
+
 function nothingFits(
   wish: ModelWish,
   passed: readonly string[],
@@ -125,7 +134,7 @@ function nothingFits(
   const { engine, device, precision } = wish
   const works = reports
     .filter(({ available, precisions }) => available && precisions.length > 0)
-    .map((report) => `${name(report)} with ${report.precisions.join(', ')}`)
+    .map((report) => `${name(report)} with ${precisionsIn(report)}`)
   const asked = `--engine ${engine} --device ${device} --precision ${precision}`
   const hint = works.length > 0 ? `What works: ${works.join('; ')}.` : reports.find(({ hint: h }) => h)?.hint
   return new StanflowError('ENGINE_UNFIT', `nothing here computes ${asked}: ${passed.join('; ')}`, {

@@ -49,5 +49,20 @@ describe('choosing an engine', () => {
     assert.equal(quickest(reports, 'fp32'), 'openvino on cpu')
     assert.equal(quickest(reports, 'int8'), 'onnx on cpu')
     assert.equal(quickest(reports, 'fp16'), undefined)
+    const ranged = { ...report('openvino', ['int8']), calibrated: ['int8'] } as const
+    assert.equal(quickest([ranged, ...reports], 'int8'), 'onnx on cpu')
+  })
+
+  test('int8 goes to an engine that needs no calibration, unless there is one', async () => {
+    const { model, why } = await loadModel({ ...wish, precision: 'int8' })
+    await model.close()
+    assert.match(why, /^onnx/)
+    await assert.rejects(
+      loadModel({ ...wish, engine: 'openvino', precision: 'int8' }),
+      (error: { hint: string }) => {
+        assert.match(error.hint, /given a --calibration/)
+        return true
+      },
+    )
   })
 })

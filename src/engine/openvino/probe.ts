@@ -40,6 +40,7 @@ export async function probe(): Promise<readonly EngineReport[]> {
       available: true,
       detail: `OpenVINO ${found.version} (${found.path})`,
       precisions: precisionsOf(found.capabilities),
+      calibrated: ['int8'],
     },
   ]
 }
