@@ -15,59 +15,17 @@ if ! command -v "${FFMPEG_PATH:-ffmpeg}" > /dev/null; then
 fi
 
 venv=.cache/py
-if ! "$venv/bin/python" -c 'import duckdb, numpy, pyarrow' 2> /dev/null; then
+if ! "$venv/bin/python" -c 'import confluent_kafka.schema_registry.avro, duckdb, numpy, pyarrow' 2> /dev/null; then
   if ! python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 9))' 2> /dev/null; then
     echo "Python 3.9 or newer with venv is missing. Install it (apt-get install python3-venv), then run this again." >&2
     exit 1
   fi
   rm -rf "$venv"
   python3 -m venv "$venv"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check pyarrow duckdb numpy
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check pyarrow duckdb numpy 'confluent-kafka[avro,schemaregistry]'
 fi
 
-versitygw=.cache/bin/versitygw-1.8.0
-if [ ! -x "$versitygw" ]; then
-  if ! command -v go > /dev/null; then
-    echo "Go is missing, which builds the S3 server of the tests. Install it (https://go.dev/dl), then run this again." >&2
-    exit 1
-  fi
-  building=$(mktemp -d)
-  GOBIN="$building" go install "github.com/versity/versitygw/cmd/versitygw@v${versitygw##*-}" > "$building/log" 2>&1 || {
-    cat "$building/log" >&2
-    exit 1
-  }
-  mkdir -p .cache/bin
-  mv "$building/versitygw" "$versitygw"
-  rm -rf "$building"
-fi
-
-# Java programs: a Kafka broker, and a schema registry that speaks Confluent's protocol.
-kafka=.cache/kafka/kafka-4.4.0
-registry=.cache/kafka/apicurio-3.0.9
-if [ ! -d "$kafka" ] || [ ! -d "$registry" ]; then
-  if ! { command -v java && command -v mvn; } > /dev/null && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
-    apt-get -qq update > /dev/null
-    apt-get -qq install -y --no-install-recommends default-jre-headless maven > /dev/null
-  fi
-  if ! { command -v java && command -v mvn; } > /dev/null; then
-    echo "Java 17 and Maven are missing, which fetch and run the Kafka broker of the tests. Install them, then run this again." >&2
-    exit 1
-  fi
-  fetching=$(mktemp -d)
-  run_maven() { mvn -q -B "$@" > "$fetching/log" 2>&1 || { cat "$fetching/log" >&2; exit 1; }; }
-  mkdir -p .cache/kafka
-  if [ ! -d "$kafka" ]; then
-    run_maven -f infra/kafka-pom.xml dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$fetching/kafka"
-    mv "$fetching/kafka" "$kafka"
-  fi
-  if [ ! -d "$registry" ]; then
-    run_maven -f infra/kafka-pom.xml dependency:copy -Dartifact=io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all -DoutputDirectory="$fetching"
-    mkdir "$fetching/registry"
-    tar -xzf "$fetching"/apicurio-registry-app-*.tar.gz -C "$fetching/registry"
-    mv "$fetching/registry" "$registry"
-  fi
-  rm -rf "$fetching"
-fi
+bash infra/servers.sh
 
 if ! command -v "${CXX:-g++}" > /dev/null && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
   apt-get -qq update > /dev/null && apt-get -qq install -y --no-install-recommends g++ > /dev/null

@@ -125,8 +125,9 @@ export class ArchiveJob {
       // What is left is a file of its own: nothing waits for the next run that need not.
       for (const held of this.#held.values()) {
         await this.#sort(held)
-        await this.#write(held)
+        while (held.segment.first !== undefined) await this.#write(held)
       }
+      if (this.#failure !== undefined) throw this.#failure
     } finally {
       this.#signal.removeEventListener('abort', stop)
       await this.#consumer.stop()

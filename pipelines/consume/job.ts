@@ -167,6 +167,8 @@ export class ConsumeJob {
         const request = await this.#request(work, value, trace)
         this.#requests.set(request.video, request)
         this.#parts.metrics.stage('open', performance.now() - begun)
+        const { source } = request.video
+        this.#parts.log.debug({ source, at: placeText(work.at, work.record.offset) }, 'input begun')
         yield request
       } catch (error) {
         this.#bury(work, asStanflowError(error), trace)

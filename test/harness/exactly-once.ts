@@ -12,7 +12,7 @@ import { Wire } from '../../src/connect/kafka/wire.js'
 import { Broker } from '../support/broker.js'
 import { type Fault, FaultProxy } from '../support/fault-proxy.js'
 import { query } from '../support/query.js'
-import { S3Server } from '../support/s3.js'
+import { S3Server } from '../support/s3-server.js'
 import { clipRecords, FRAMES, resultKey, videoRecords } from './feed.js'
 import { Fleet, type FleetCounts } from './fleet.js'
 
@@ -34,6 +34,8 @@ export interface HarnessOptions {
   /** A consumer is stopped past its session timeout so often, and goes on then. */
   readonly zombies: number
   readonly partitions: number
+  /** Consumers die by their own hand after so many transactions each, between sending results and committing. */
+  readonly diesAt?: number
   /** Results are sent outside of transactions: the harness must find that. */
   readonly unsafe: boolean
   readonly seed: number
@@ -121,7 +123,11 @@ export async function exactlyOnce(options: HarnessOptions): Promise<HarnessRepor
     ]
     fleet.start({ name: 'archiver', args: [MAIN, 'archive', ...archiving], env })
 
-    const feeding = feed(client, [...clips.records, ...videos.records], options.kills * options.killEvery * 0.8)
+    const feeding = feed(
+      client,
+      [...clips.records, ...videos.records],
+      options.kills * options.killEvery * 0.8,
+    )
     const done = { brokerKills: 0, cuts: 0, zombies: 0 }
     await Promise.all([feeding, mayhem(options, fleet, broker, proxy, done)])
     say(
@@ -162,12 +168,12 @@ export async function exactlyOnce(options: HarnessOptions): Promise<HarnessRepor
   }
 }
 
-function consumer(n: number, { unsafe }: HarnessOptions, broker: Broker, env: NodeJS.ProcessEnv) {
+function consumer(n: number, { unsafe, diesAt }: HarnessOptions, broker: Broker, env: NodeJS.ProcessEnv) {
   const name = `consumer-${n}`
   // The harness's own kills are no reason to give a message up.
   const attempts = 1000
   // One is the command itself; the others pause where a death does the most harm.
-  if (n === 0 && !unsafe) {
+  if (n === 0 && !unsafe && diesAt === undefined) {
     const args = ['--frames', String(FRAMES), '--labels', LABELS.join(', '), '--attempts', String(attempts)]
     return { name, args: [MAIN, 'consume', ...args], env }
   }
@@ -189,7 +195,11 @@ function consumer(n: number, { unsafe }: HarnessOptions, broker: Broker, env: No
     ...{ sampling: { kind: 'uniform', frames: FRAMES }, labels: LABELS, prompts: ['{}'], top: 5 },
     ...{ batch: 8, concurrency: 2, batchDeadline: 0.1, sessionTimeout: 6, attempts },
   }
-  return { name, args: [SLOW, JSON.stringify({ options, transactions: !unsafe })], env }
+  return {
+    name,
+    args: [SLOW, JSON.stringify({ options, transactions: !unsafe, ...(diesAt !== undefined && { diesAt }) })],
+    env,
+  }
 }
 
 /** Sends records over so many milliseconds, whatever happens to the broker. */

@@ -10,6 +10,8 @@ export interface Crew {
 
 export interface FleetCounts {
   kills: number
+  /** By SIGKILL, whoever sent it. */
+  deaths: number
   /** Ended by themselves, which none should. */
   fell: number
   assignments: number
@@ -18,7 +20,7 @@ export interface FleetCounts {
 
 /** Processes that are started again whenever they end, until they are asked to stop. */
 export class Fleet {
-  readonly counts: FleetCounts = { kills: 0, fell: 0, assignments: 0, lost: 0 }
+  readonly counts: FleetCounts = { kills: 0, deaths: 0, fell: 0, assignments: 0, lost: 0 }
   readonly said: string[] = []
   /** Why processes ended by themselves. */
   readonly falls: string[] = []
@@ -34,9 +36,15 @@ export class Fleet {
     child.stderr?.on('data', (chunk: Buffer) => this.#hear(crew.name, chunk.toString()))
     child.on('close', (code, signal) => {
       if (this.#stopping) return
-      if (signal !== 'SIGKILL') {
+      if (signal === 'SIGKILL') this.counts.deaths++
+      else {
         this.counts.fell++
-        this.falls.push(`${crew.name} ended with ${code ?? signal}: ${this.said.filter((line) => line.startsWith(crew.name)).slice(-3).join(' / ')}`)
+        this.falls.push(
+          `${crew.name} ended with ${code ?? signal}: ${this.said
+            .filter((line) => line.startsWith(crew.name))
+            .slice(-3)
+            .join(' / ')}`,
+        )
       }
       this.start(crew)
     })

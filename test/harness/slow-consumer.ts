@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConsumeOptions, consume } from '../../pipelines/consume.js'
-import type { KafkaClient, Transaction } from '../../src/connect/kafka/client.js'
+import { fail } from '../../src/cli/fail.js'
+import type { KafkaClient, Producer, Transaction } from '../../src/connect/kafka/client.js'
 import { openKafka } from '../../src/connect/kafka/open.js'
 import { openLog } from '../../src/telemetry/log.js'
 
@@ -11,17 +12,23 @@ import { openLog } from '../../src/telemetry/log.js'
  */
 const PAUSE_MS = 150
 
-const { options, transactions } = JSON.parse(process.argv[2] ?? '') as {
+const { options, transactions, diesAt } = JSON.parse(process.argv[2] ?? '') as {
   readonly options: ConsumeOptions
   readonly transactions: boolean
+  /** Dies by its own hand after so many transactions, with the results of the last one sent and nothing committed. */
+  readonly diesAt?: number
 }
+let sent = 0
 const inner = await openKafka(options.kafka, options.kafkaClient)
-const plain = await inner.producer()
+let plain: Producer | undefined
 
 const slow = (real: Transaction): Transaction => ({
   ...real,
   send: async (records) => {
+    plain ??= await inner.producer()
     await (transactions ? real : plain).send(records)
+    sent++
+    if (sent === diesAt) process.kill(process.pid, 'SIGKILL')
     await sleep(PAUSE_MS)
   },
 })
@@ -40,4 +47,8 @@ const client: KafkaClient = {
 
 const stop = new AbortController()
 process.on('SIGTERM', () => stop.abort())
-await consume(options, { client, signal: stop.signal, log: openLog('consume') })
+try {
+  await consume(options, { client, signal: stop.signal, log: openLog('consume') })
+} catch (error) {
+  process.exit(fail(error, { json: false }))
+}

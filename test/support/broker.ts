@@ -11,7 +11,7 @@ import { freePort, ServerProcess } from './child.js'
 
 const run = promisify(execFile)
 
-/** Fetched by infra/test-setup.sh. */
+/** Fetched by infra/servers.sh. */
 const JARS = fileURLToPath(new URL('../../../.cache/kafka/kafka-4.4.0', import.meta.url))
 const READY_MS = 60_000
 const STORE_PASSWORD = 'stanflow-test'
@@ -51,7 +51,7 @@ export class Broker {
 
   static async start(options: BrokerOptions = {}): Promise<Broker> {
     await stat(JARS).catch(() => {
-      throw new Error(`${JARS} is missing: run infra/test-setup.sh.`)
+      throw new Error(`${JARS} is missing: run infra/servers.sh.`)
     })
     const dir = await mkdtemp(join(tmpdir(), 'stanflow-kafka-'))
     const ca = await certificate(dir)

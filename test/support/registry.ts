@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort, ServerProcess } from './child.js'
 
-/** Fetched by infra/test-setup.sh. */
+/** Fetched by infra/servers.sh. */
 const DIR = fileURLToPath(new URL('../../../.cache/kafka/apicurio-3.0.9', import.meta.url))
 const READY_MS = 90_000
 
@@ -31,7 +31,7 @@ export class Registry {
 
   static async start(): Promise<Registry> {
     await stat(DIR).catch(() => {
-      throw new Error(`${DIR} is missing: run infra/test-setup.sh.`)
+      throw new Error(`${DIR} is missing: run infra/servers.sh.`)
     })
     const registry = new Registry(await freePort())
     const deadline = Date.now() + READY_MS

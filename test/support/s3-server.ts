@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { freePort, ServerProcess } from './child.js'
 
-/** Built by infra/test-setup.sh. */
+/** Built by infra/servers.sh. */
 const PROGRAM = fileURLToPath(new URL('../../../.cache/bin/versitygw-1.8.0', import.meta.url))
 const KEY = 'stanflow-test-key'
 const SECRET = 'stanflow-test-secret'
@@ -36,7 +36,7 @@ export class S3Server {
   /** @throws Error with what the server said where it does not come up */
   static async start(): Promise<S3Server> {
     await stat(PROGRAM).catch(() => {
-      throw new Error(`${PROGRAM} is missing: run infra/test-setup.sh.`)
+      throw new Error(`${PROGRAM} is missing: run infra/servers.sh.`)
     })
     // Between finding a free port and listening on it another may take it.
     for (let tries = 3; ; tries--) {

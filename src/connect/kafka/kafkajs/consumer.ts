@@ -1,4 +1,5 @@
 import type kafkajs from 'kafkajs'
+import { StanflowError } from '../../../errors.js'
 import {
   type Checkpoint,
   type ConsumedRecord,
@@ -117,7 +118,13 @@ export class KafkaJsConsumer implements Consumer {
         }),
       )
     } catch (error) {
-      throw kafkaError(`Cannot commit offsets of ${this.#options.group}`, error)
+      const what = `Cannot commit offsets of ${this.#options.group}`
+      if (error instanceof Error && error.message.includes('not initialized')) {
+        throw new StanflowError('KAFKA_UNREACHABLE', `${what}: this member is about to join anew.`, {
+          cause: error,
+        })
+      }
+      throw kafkaError(what, error)
     }
   }
 
