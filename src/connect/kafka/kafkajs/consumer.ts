@@ -18,6 +18,9 @@ interface Held {
 }
 
 const STOP_MS = 10_000
+const JOIN_MS = 90_000
+/** What trying again does not mend. */
+const HOPELESS: readonly string[] = ['KAFKA_AUTH', 'KAFKA_TLS', 'KAFKA_FORBIDDEN', 'KAFKA_TOPIC_MISSING']
 /** A resumed partition waits for the fetch before to come back, which takes so long where there is nothing new. */
 const FETCH_MS = 200
 
@@ -58,6 +61,7 @@ export class KafkaJsConsumer implements Consumer {
     const { GROUP_JOIN, REBALANCING, CRASH } = this.#consumer.events
     let joined = (): void => undefined
     let refused = (_error: Error): void => undefined
+    let last = new StanflowError('KAFKA_UNREACHABLE', `Group ${this.#options.group} let nobody join in time.`)
     const first = new Promise<void>((resolve, reject) => {
       joined = resolve
       refused = reject
@@ -69,7 +73,8 @@ export class KafkaJsConsumer implements Consumer {
     this.#consumer.on(REBALANCING, () => events.rebalancing?.())
     this.#consumer.on(CRASH, ({ payload: { error, restart } }) => {
       const failure = kafkaError(`The consumer of group ${this.#options.group} failed`, error)
-      refused(failure)
+      if (!restart || HOPELESS.includes(failure.code)) refused(failure)
+      last = failure
       if (!restart || this.#stopped) events.failed(failure)
     })
     await this.#consumer.connect()
@@ -81,10 +86,14 @@ export class KafkaJsConsumer implements Consumer {
         if (!isStale()) this.#take(batch, resolveOffset)
       },
     })
-    await first.catch(async (error: unknown) => {
-      await this.stop()
-      throw error
-    })
+    // A broker that has just come up loads its groups first.
+    const patience = setTimeout(() => refused(last), JOIN_MS)
+    await first
+      .catch(async (error: unknown) => {
+        await this.stop()
+        throw error
+      })
+      .finally(() => clearTimeout(patience))
   }
 
   start(at: TopicPartition, offset: bigint): void {
