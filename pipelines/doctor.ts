@@ -6,6 +6,7 @@ import { type EngineReport, PRECISIONS, type Precision } from '../src/engine/eng
 import { probeEngines, quickest } from '../src/engine/select.js'
 import { findFfmpeg } from '../src/media/ffmpeg/find.js'
 import { probeNodeAv } from '../src/media/node-av/probe-library.js'
+import { lookAtServers, type Servers } from './doctor-servers.js'
 
 /** One thing looked at: what it is, and what to do where it is not there. */
 export interface Finding {
@@ -22,13 +23,20 @@ export interface Diagnosis {
   /** What `--engine auto` takes for each precision, such as `openvino on cpu`; absent where nothing computes it. */
   readonly auto: Readonly<Partial<Record<Precision, string>>>
   readonly readers: readonly Finding[]
+  readonly servers: readonly Finding[]
 }
 
 /** Looks at everything a pipeline may use; changes nothing and never throws. */
-export async function diagnose(): Promise<Diagnosis> {
-  const [machine, engines, readers] = await Promise.all([lookAtMachine(), probeEngines(), lookAtReaders()])
+export async function diagnose(where: Servers): Promise<Diagnosis> {
+  const [machine, engines, readers, servers] = await Promise.all([
+    lookAtMachine(),
+    probeEngines(),
+    lookAtReaders(),
+    lookAtServers(where),
+  ])
   const auto = PRECISIONS.map((precision) => [precision, quickest(engines, precision)] as const)
-  return { machine, engines, auto: Object.fromEntries(auto.filter(([, way]) => way !== undefined)), readers }
+  const choices = auto.filter(([, way]) => way !== undefined)
+  return { machine, engines, auto: Object.fromEntries(choices), readers, servers }
 }
 
 const run = promisify(execFile)

@@ -1,36 +1,44 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { Diagnosis, Finding } from '../../pipelines/doctor.js'
+import { s3Settings } from '../config/places.js'
+import type { ConfigKey } from '../config/schema.js'
 import type { EngineReport } from '../engine/engine.js'
 import { printable, table } from './format.js'
+import { CLUSTER, kafkaOptions, keysOf } from './kafka-job.js'
+import { addSettings, readSettings } from './settings.js'
 
 const EXAMPLES = `
 Examples:
   stanflow doctor
+  stanflow doctor s3://archive/cameras --brokers kafka-1:9092 --registry http://registry:8081
   stanflow doctor --json | jq '.engines[] | select(.available)'
 `
 
+const KEYS: readonly ConfigKey[] = [...CLUSTER, ...keysOf('S3'), 'json']
+
 export function addDoctorCommand(program: Command): void {
-  program
-    .command('doctor')
+  addSettings(program.command('doctor'), KEYS)
     .description('show what this machine has for stanflow, and what to do about what is missing')
-    .addOption(new Option('--json', 'one JSON document'))
+    .argument('[places...]', 's3://bucket/prefix, to see whether they can be reached')
     .addHelpText('after', EXAMPLES)
-    .action(async (_options, command: Command) => {
+    .action(async (places: string[], _options, command: Command) => {
+      const { config } = await readSettings(command)
       const { diagnose } = await import('../../pipelines/doctor.js')
-      const diagnosis = await diagnose()
-      const { json } = command.opts<{ json?: boolean }>()
-      process.stdout.write(json ? `${JSON.stringify(diagnosis, null, 2)}\n` : `${text(diagnosis)}\n`)
+      const servers = { ...(await kafkaOptions(config)), s3: s3Settings(config), places }
+      const diagnosis = await diagnose(servers)
+      process.stdout.write(config.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : `${text(diagnosis)}\n`)
     })
 }
 
-function text({ machine, engines, auto, readers }: Diagnosis): string {
+function text({ machine, engines, auto, readers, servers }: Diagnosis): string {
   const choices = Object.entries(auto).map((choice): readonly string[] => choice)
   return [
     ...section('Machine', machine.map(row)),
     ...section('Engines', engines.map(engineRow)),
     ...section('--engine auto takes', choices.length === 0 ? [['nothing: no engine works here']] : choices),
     ...section('Readers', readers.map(row)),
-    ...hints([...machine, ...engines.map(asFinding), ...readers]),
+    ...section('Servers', servers.map(row)),
+    ...hints([...machine, ...engines.map(asFinding), ...readers, ...servers]),
   ].join('\n')
 }
 

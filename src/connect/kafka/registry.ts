@@ -43,6 +43,11 @@ export class Registry {
     return schema
   }
 
+  /** Names of all subjects. */
+  async subjects(): Promise<readonly string[]> {
+    return (await this.#call('GET', '/subjects')) as readonly string[]
+  }
+
   /** New versions of a subject must be able to read what older ones wrote. */
   async requireBackward(subject: string): Promise<void> {
     await this.#call('PUT', `/config/${encodeURIComponent(subject)}`, { compatibility: 'BACKWARD' })
