@@ -5,7 +5,7 @@ import { Registry } from '../src/connect/kafka/registry.js'
 import { S3, type S3Settings } from '../src/connect/s3/client.js'
 import { parseS3 } from '../src/connect/s3/uri.js'
 import { asStanflowError } from '../src/errors.js'
-import type { Finding } from './doctor.js'
+import type { Finding } from './finding.js'
 import type { KafkaOptions } from './kafka.js'
 
 /** The servers to look for. */

@@ -7,14 +7,7 @@ import { probeEngines, quickest } from '../src/engine/select.js'
 import { findFfmpeg } from '../src/media/ffmpeg/find.js'
 import { probeNodeAv } from '../src/media/node-av/probe-library.js'
 import { lookAtServers, type Servers } from './doctor-servers.js'
-
-/** One thing looked at: what it is, and what to do where it is not there. */
-export interface Finding {
-  readonly name: string
-  readonly ok: boolean
-  readonly detail: string
-  readonly hint?: string
-}
+import type { Finding } from './finding.js'
 
 /** What this machine has for stanflow. */
 export interface Diagnosis {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import type { Diagnosis, Finding } from '../../pipelines/doctor.js'
+import type { Diagnosis } from '../../pipelines/doctor.js'
+import type { Finding } from '../../pipelines/finding.js'
 import { s3Settings } from '../config/places.js'
 import type { ConfigKey } from '../config/schema.js'
 import type { EngineReport } from '../engine/engine.js'
