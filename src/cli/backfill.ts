@@ -11,6 +11,7 @@ Examples:
   stanflow backfill videos/ --to out
   stanflow backfill "archive/**/*.mp4" more.txt --to out --labels labels.txt --report out/report.html
   stanflow backfill match.mkv --to out --sample window --window 4s --stride 2s --labels "a goal, a foul" --top 2
+  stanflow backfill s3://archive/cameras --to s3://archive/stanflow --since 36h --shard 0/4
   stanflow backfill videos/ --to out --json 2>/dev/null | jq .failed
 
 Running the same command again does only what is missing or changed. Ctrl-C finishes what is in flight and stores it.
@@ -21,7 +22,7 @@ export function addBackfillCommand(program: Command): void {
     .description('turn videos into labelled clip embeddings')
     .argument(
       '<inputs...>',
-      'videos, folders, globs, .txt lists (a path a line), .jsonl lists ({"path": …} a line)',
+      'videos, folders, globs, s3://bucket/prefix, .txt lists (a path a line), .jsonl lists ({"path": …} a line)',
     )
     .addHelpText('after', SETTINGS_HELP)
     .addHelpText('after', EXAMPLES)

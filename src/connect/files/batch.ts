@@ -40,8 +40,9 @@ export class Batch {
   }
 
   #put(video: Video, clips: VideoEntry['clips'], total: number | null): void {
-    const { source, path, bytes, modifiedMs, fingerprint } = video
-    const entry = { source, path, bytes, modifiedMs, fingerprint, clips, done: total !== null, total }
+    const { source, path, bytes, modifiedMs, fingerprint, etag } = video
+    const file = { source, path, bytes, modifiedMs, fingerprint, ...(etag !== undefined && { etag }) }
+    const entry = { ...file, clips, done: total !== null, total }
     this.#videos.set(source, entry)
   }
 }

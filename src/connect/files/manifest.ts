@@ -25,6 +25,8 @@ const videoEntry = z.object({
   bytes: z.number(),
   modifiedMs: z.number(),
   fingerprint: z.string(),
+  /** In a bucket, the object's. */
+  etag: z.string().optional(),
   /** The part holds clips `[from, to)`. */
   clips: z.tuple([count, count]),
   done: z.boolean(),

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3'
 import { readDeadLetters, readResults } from '../../../src/connect/files/results.js'
 import { openStore, type StoreOptions } from '../../../src/connect/files/store.js'
 import { Bucket as Blobs } from '../../../src/connect/s3/bucket.js'
@@ -211,4 +212,21 @@ test("what a live shard has written and not committed survives another's start; 
   assert.ok((await tree(dir)).includes(part(held?.run ?? '')))
   await zero.close()
   await one.close()
+})
+
+test('an upload in parts that was never ended is cleared away by the next run, and no other', async () => {
+  const { blobs, dir, open } = place()
+  const client = new S3Client({ ...bucket.server.settings, forcePathStyle: true })
+  const begun = async (key: string) =>
+    client.send(new CreateMultipartUploadCommand({ Bucket: bucket.name, Key: key }))
+  await begun(`${blobs.location.split('/').at(-2)}/embeddings/part.parquet`)
+  await begun('elsewhere/part.parquet')
+  const results = await open()
+  assert.equal(results.opened.leftoversRemoved, 1)
+  await results.close()
+  const left = []
+  for await (const { key } of bucket.s3.uploads(bucket.at(''))) left.push(key)
+  assert.deepEqual(left, ['elsewhere/part.parquet'])
+  assert.deepEqual(await stored(dir), {})
+  client.destroy()
 })
