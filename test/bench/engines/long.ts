@@ -4,8 +4,8 @@ import { promisify } from 'node:util'
 import type { EngineName, Precision } from '../../../src/engine/engine.js'
 import { loadOn } from '../../../src/engine/host.js'
 import { openModel } from '../../../src/model/load.js'
-import { median, table } from '../table.js'
-import { pictures, timed } from './work.js'
+import { type Cost, costOf, medianCost, table } from '../table.js'
+import { pictures } from './work.js'
 
 const FRAMES = 64
 const ROUNDS = 3
@@ -36,12 +36,13 @@ async function measure(model: string, engine: EngineName, precision: Precision):
     frames: Array.from({ length: FRAMES }, (_, t) => ({ pixels: data.subarray(t * bytes, (t + 1) * bytes) })),
   }
   await loaded.encodeVideo([clip])
-  const seconds: number[] = []
-  for (let round = 0; round < ROUNDS; round++) seconds.push(await timed(() => loaded.encodeVideo([clip])))
+  const costs: Cost[] = []
+  for (let round = 0; round < ROUNDS; round++) costs.push(await costOf(() => loaded.encodeVideo([clip])))
   const afterMiB = process.memoryUsage.rss() / 2 ** 20
   await loaded.close()
   return {
-    'clips/s': 1 / median(seconds),
+    'clips/s': 1 / medianCost(costs).wall,
+    'processor s a clip': medianCost(costs).cpu,
     'loaded, MiB': loadedMiB,
     'after runs, MiB': afterMiB,
     'peak (while loading), MiB': process.resourceUsage().maxRSS / 1024,

@@ -62,10 +62,3 @@ export function pictures(count: number, size: number, seed = 1): Uint8Array {
   }
   return out
 }
-
-/** Seconds that `work` takes. */
-export async function timed(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now()
-  await work()
-  return (performance.now() - start) / 1000
-}
