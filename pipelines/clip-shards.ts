@@ -39,9 +39,7 @@ const CODINGS: readonly (EncodeOptions & { readonly extension: string })[] = [
 
 /** @throws StanflowError MEDIA_*; `signal`'s reason */
 export async function clipShards(request: ShardRequest): Promise<ClipSet> {
-  const { dir, name, scenes, frames, side, size, jitter } = request
-  const recipe = createHash('sha256').update(JSON.stringify([scenes, frames, side, size, jitter, PER_FILE]))
-  const mark = recipe.digest('hex').slice(0, 8)
+  const { dir, name, scenes, frames, size, jitter } = request
   const moments = (index: number): number[] => momentsOf(scenes[index] as Scene, frames, jitter)
   await mkdir(dir, { recursive: true })
   const files: string[] = []
@@ -50,7 +48,7 @@ export async function clipShards(request: ShardRequest): Promise<ClipSet> {
     for (let from = 0; from < scenes.length; from += PER_FILE) {
       request.signal?.throwIfAborted()
       const number = String(files.length).padStart(3, '0')
-      const file = join(dir, `${name}-${mark}-${number}.rgb`)
+      const file = join(dir, `${name}-${number}-${markOf(request, from)}.rgb`)
       if (!existsSync(file)) {
         reader ??= (await openReader('node-av')).reader
         await makeShard(file, files.length, scenes.slice(from, from + PER_FILE), reader, request)
@@ -62,6 +60,12 @@ export async function clipShards(request: ShardRequest): Promise<ClipSet> {
     await reader?.close()
   }
   return openClipSet(scenes, moments, { files, perFile: PER_FILE, frames, size })
+}
+
+/** Of what is in the shard that begins with this scene: other scenes, other name. */
+function markOf({ scenes, frames, side, size, jitter }: ShardRequest, from: number): string {
+  const facts = [scenes.slice(from, from + PER_FILE), frames, side, size, jitter]
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 8)
 }
 
 /** Moments of a clip's frames, 0..1: one in each of `frames` segments of equal length. */

@@ -14,6 +14,8 @@ export interface ScenesOptions {
   /** Pixels along a side. */
   readonly side: number
   readonly to: string
+  /** Name videos by what they show, not by their number. Default: by number. */
+  readonly telling?: boolean
 }
 
 export interface ScenesHooks {
@@ -36,8 +38,9 @@ const RATE = 12
 const CODINGS: readonly (EncodeOptions & { readonly extension: string })[] = [
   { extension: 'mp4', codec: 'h264' },
   { extension: 'webm', codec: 'vp9' },
-  { extension: 'mkv', codec: 'hevc' },
+  { extension: 'mov', codec: 'hevc' },
   { extension: 'avi', codec: 'mpeg4' },
+  { extension: 'mkv', codec: 'av1' },
 ]
 
 /** One scene as a line of `captions.jsonl`: what `stanflow evaluate` reads, and a list that `stanflow backfill` takes. */
@@ -61,7 +64,7 @@ export async function writeScenes(options: ScenesOptions, hooks: ScenesHooks = {
   for (const [n, one] of taskScenes(task, split, seed, count).entries()) {
     hooks.signal?.throwIfAborted()
     const { extension, ...coding } = CODINGS[n % CODINGS.length] as (typeof CODINGS)[number]
-    const file = `${one.scene.id}.${extension}`
+    const file = `${options.telling === true ? telling(n, one) : one.scene.id}.${extension}`
     if (existsSync(join(to, file))) kept++
     else await writeScene(to, file, one, side, coding)
     const { label, contrast, caption, scene } = one
@@ -79,6 +82,9 @@ export async function writeScenes(options: ScenesOptions, hooks: ScenesHooks = {
   await writeFile(captions, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
   return { to, captions, videos: lines.length, kept }
 }
+
+const telling = (n: number, { caption }: TaskScene): string =>
+  `${String(n + 1).padStart(2, '0')}-${caption.text.replaceAll(' ', '-')}`
 
 async function writeScene(
   dir: string,

@@ -68,8 +68,8 @@ export async function train(
 }
 
 /** Scenes at rest come more often: only they, and objects that meet or part, show two objects. */
-const TRAIN_MOTIONS = [...MOTION_NAMES, 'rest', 'rest', 'rest'] as const
-const PAIRS = 0.8
+const TRAIN_MOTIONS = [...MOTION_NAMES, ...Array.from({ length: 6 }, () => 'rest' as const)]
+const PAIRS = 0.9
 
 function trainingScenes({ seed, data }: TrainConfig): Scene[] {
   return Array.from({ length: data.train }, (_, index) =>

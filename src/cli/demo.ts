@@ -24,6 +24,9 @@ const KEYS: readonly ConfigKey[] = [
   'json',
 ]
 
+/** Scenes of the test split: the embedded model never saw them, nor their backgrounds, nor half of their combinations. */
+const SCENES = { task: 'motion', split: 'test', seed: 1, count: 10, side: 320 } as const
+
 const UNIFORM: Sampling = { kind: 'uniform', frames: 12 }
 /** Short enough that every scene has a timeline. */
 const WINDOW: Sampling = { kind: 'window', frames: 12, length: 1, stride: 0.5 }
@@ -65,16 +68,25 @@ async function demo(command: Command): Promise<void> {
   const { config, origins } = await readSettings(command)
   const { to = 'demo', json } = config
   const kept = Object.fromEntries(KEYS.map((key) => [key, config[key]]))
-  const { DEMO_SCENES, renderDemoScenes } = await import('../media/scenes.js')
+  const { writeScenes } = await import('../../pipelines/scenes.js')
   const say = (line: string) => process.stderr.write(json ? '' : `${line}\n`)
 
   const started = performance.now()
   const videos = join(to, 'videos')
-  await renderDemoScenes(videos, (done, of) => say(`rendered ${done} of ${of}`))
+  await writeScenes(
+    { ...SCENES, to: videos, telling: true },
+    { onProgress: (done, of) => say(`rendered ${done} of ${of}`) },
+  )
   const rendering = (performance.now() - started) / 1000
 
   const results = join(to, 'results')
-  const labels = [...new Set(DEMO_SCENES.map(({ caption }) => caption))]
+  const { taskScenes } = await import('../scenes/sets.js')
+  const { task, split, seed, count } = SCENES
+  const scenes = taskScenes(task, split, seed, count)
+  // The same scene played backwards is a label too: what is there is not enough to tell them apart.
+  const labels = [
+    ...new Set(scenes.flatMap(({ caption, backwards = caption.text }) => [caption.text, backwards])),
+  ]
   const settings = { config: { ...DEFAULTS, ...kept, labels, to: results, root: videos }, origins }
   const options: BackfillOptions = { ...(await backfillOptions([videos], settings)), sampling: UNIFORM }
   const uniform = await runBackfill(options, { json })
@@ -82,8 +94,10 @@ async function demo(command: Command): Promise<void> {
   if (!uniform.drained) {
     runs.window = await runBackfill({ ...options, sampling: WINDOW }, { json, opening: false })
   }
-  const captions = new Map(DEMO_SCENES.map(({ file, caption }) => [file, caption]))
-  const verdicts = await readVerdicts(uniform, captions)
+  const verdicts = await readVerdicts(
+    uniform,
+    scenes.map(({ caption }) => caption.text),
+  )
 
   const page = join(to, 'report.html')
   const { writeReport } = await import('../../pipelines/report.js')
@@ -94,7 +108,7 @@ async function demo(command: Command): Promise<void> {
 
 async function readVerdicts(
   { to, modelDigest }: BackfillSummary,
-  captions: ReadonlyMap<string, string>,
+  captions: readonly string[],
 ): Promise<readonly Verdict[]> {
   const { readResults } = await import('../connect/files/results.js')
   const { Folder } = await import('../connect/files/folder-blobs.js')
@@ -104,7 +118,7 @@ async function readVerdicts(
     const best = clips[0]?.labels[0]
     if (best === undefined) continue
     const { label, score } = best
-    verdicts.push({ source, label, score, right: label === captions.get(source) })
+    verdicts.push({ source, label, score, right: label === captions[Number.parseInt(source, 10) - 1] })
   }
   return verdicts.sort((a, b) => a.source.localeCompare(b.source))
 }
@@ -117,6 +131,7 @@ function text({ verdicts, runs, rendering, page }: Outcome): string {
   const notes = new Set(summaries.flatMap(([, summary]) => summary.notes))
   return [
     ...table([['video', 'best label', 'score', 'right'], ...rows], [2]),
+    `${verdicts.filter(({ right }) => right).length} of ${verdicts.length} right`,
     '',
     `rendering  ${formatDuration(rendering)}`,
     ...summaries.map(([sample, summary]) => `${sample.padEnd(9)}  ${runLine(summary)}`),

@@ -18,9 +18,9 @@ const LARGE = {
   text_config: { hidden_size: 768, intermediate_size: 3072, num_attention_heads: 12 },
 }
 
-/** Models by name that are no folder: the embedded default, and CLIPs of the usual sizes for benchmarks. */
+/** Models by name that are no folder: a small CLIP for tests, and CLIPs of the usual sizes for benchmarks. */
 export const STAND_INS: Readonly<Record<string, StandIn>> = {
-  default: {
+  'random:small': {
     depth: 2,
     config: {
       projection_dim: 128,

@@ -16,6 +16,8 @@ export interface TaskScene {
   readonly label?: string
   /** The label of the same scene played backwards, where that is another. */
   readonly contrast?: string
+  /** The caption of the same scene played backwards, where that is another. */
+  readonly backwards?: string
 }
 
 /** The scenes of one split of a task: the same for the same seed. */
@@ -29,7 +31,10 @@ export function taskScenes(task: Task, split: Split, seed: number, count: number
     const backwards = reversed(scene.motion)
     return {
       ...{ scene, caption, label: motionCaption(scene.motion) },
-      ...(backwards !== scene.motion && { contrast: motionCaption(backwards) }),
+      ...(backwards !== scene.motion && {
+        contrast: motionCaption(backwards),
+        backwards: fullCaption({ ...scene, motion: backwards }).text,
+      }),
     }
   })
 }

@@ -15,7 +15,7 @@ export interface Position {
   /** Seconds spent in steps so far, over all sittings. */
   readonly seconds: number
   readonly bestScore: number
-  /** Of model and data: a run goes on only with its own. Stages may be given more steps meanwhile. */
+  /** Of the model: a run goes on only with its own. Stages may be given more steps meanwhile, and data more clips. */
   readonly recipe: string
 }
 

@@ -62,8 +62,8 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
     structure: structureNamed(config.model.structure),
     frames: config.frames,
   }
-  const { seed, frames, model, data } = config
-  const recipe = createHash('sha256').update(JSON.stringify({ seed, frames, model, data })).digest('hex')
+  const { seed, frames, model } = config
+  const recipe = createHash('sha256').update(JSON.stringify({ seed, frames, model })).digest('hex')
   const checkpoint = join(dir, 'checkpoint.safetensors')
   const restored = readCheckpoint(checkpoint)
   if (restored !== undefined && restored.position.recipe !== recipe)
