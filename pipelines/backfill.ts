@@ -22,7 +22,7 @@ import { VERSION } from '../src/version.js'
 import { embedClips } from './embed-clips.js'
 import { type EmbeddedLabels, embedLabels } from './label-set.js'
 import { Ledger } from './ledger.js'
-import { type ModelOptions, modelName, openModel, RANDOM_WEIGHTS } from './open-model.js'
+import { type ModelOptions, modelName, modelNotes, openModel } from './open-model.js'
 import { openVideo } from './open-video.js'
 import { Places } from './places.js'
 import { isSelected, type Selection } from './selection.js'
@@ -110,7 +110,7 @@ export async function backfill(
   })
   const { reader, why } = opened
   const { info } = model
-  const notes = info.random ? [RANDOM_WEIGHTS] : []
+  const notes = modelNotes(info)
   const about = { model: modelName(info), modelDigest: info.digest, engine, reader: why, notes }
   hooks.onStart?.(about)
 

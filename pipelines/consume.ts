@@ -8,7 +8,7 @@ import { ConsumeJob } from './consume/job.js'
 import type { ConsumeHooks, ConsumeOptions, ConsumeSummary } from './consume/options.js'
 import { processName, requireTopics } from './kafka.js'
 import { embedLabels } from './label-set.js'
-import { modelName, openModel, RANDOM_WEIGHTS } from './open-model.js'
+import { modelName, modelNotes, openModel } from './open-model.js'
 import { Places } from './places.js'
 
 export type { ConsumeHooks, ConsumeOptions, ConsumeSummary }
@@ -32,7 +32,7 @@ export async function consume(options: ConsumeOptions, hooks: ConsumeHooks = {})
     const places = new Places(options.s3)
     closing.push(() => places.close())
     const labels = await embedLabels(model, options)
-    const notes = model.info.random ? [RANDOM_WEIGHTS] : []
+    const notes = modelNotes(model.info)
     const about = { model: modelName(model.info), modelDigest: model.info.digest, engine, reader: why }
     log.info({ ...about, group: options.group, notes }, 'ready to join')
 

@@ -25,8 +25,16 @@ export interface ModelOptions {
   readonly concurrency: number
 }
 
-export const RANDOM_WEIGHTS =
-  'The default model has random weights: its labels mean nothing. Give a real CLIP with --model FOLDER (see docs/models.md).'
+const RANDOM_WEIGHTS =
+  'The model has random weights: its labels mean nothing. Give a real CLIP with --model FOLDER (see docs/models.md).'
+const SCENES_ONLY =
+  'The embedded model knows drawn shapes and how they move, nothing else (docs/default-model.md). For ordinary video pull a real CLIP: `stanflow models pull openai/clip-vit-base-patch32`, then --model openai/clip-vit-base-patch32.'
+
+/** What a person must know of a model before they believe its labels. */
+export function modelNotes({ name, random }: ModelInfo): readonly string[] {
+  if (random) return [RANDOM_WEIGHTS]
+  return name === 'default' ? [SCENES_ONLY] : []
+}
 
 export const modelName = ({ name, structure }: ModelInfo): string => `${name} + ${structure}`
 

@@ -11,6 +11,9 @@ export const CLIP_TOKENIZER_FILE: string = fileURLToPath(assetUrl('clip-tokenize
 /** The same, as text. */
 export const clipTokenizerJson = (): string => gunzipSync(readFileSync(CLIP_TOKENIZER_FILE)).toString('utf8')
 
+/** The model that comes with stanflow, as any other model folder. docs/default-model.md says what it knows. */
+export const DEFAULT_MODEL_FOLDER: string = fileURLToPath(assetUrl('default'))
+
 /** Assets lie beside the sources; compiled code finds them from its own place in `dist`. */
 function assetUrl(name: string): URL {
   const beside = new URL(`./assets/${name}`, import.meta.url)

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { StanflowError } from '../errors.js'
+import { DEFAULT_MODEL_FOLDER } from './embedded.js'
 import { cacheFolder, findCached } from './hub/cache.js'
 import { parseRepo } from './hub/repo.js'
 
@@ -12,10 +13,11 @@ export interface LocatedModel {
 }
 
 /**
- * The folder that `--model` means: itself, or the cache's for `owner/name` and `owner/name@revision`. Nothing is fetched.
+ * The folder that `--model` means: the embedded one's for `default`, itself, or the cache's for `owner/name` and `owner/name@revision`. Nothing is fetched.
  * @throws StanflowError MODEL_NOT_FOUND for a model that was not pulled
  */
 export function locateModel(model: string): LocatedModel {
+  if (model === 'default') return { folder: DEFAULT_MODEL_FOLDER, name: model }
   const folder = resolve(model)
   const repo = parseRepo(model)
   if (repo === undefined || existsSync(folder)) return { folder, name: basename(folder) }

@@ -6,6 +6,20 @@ export interface StandIn {
   readonly depth: number
 }
 
+const SMALL = {
+  depth: 2,
+  config: {
+    projection_dim: 128,
+    vision_config: {
+      hidden_size: 128,
+      intermediate_size: 512,
+      num_hidden_layers: 4,
+      num_attention_heads: 4,
+    },
+    text_config: { hidden_size: 64, intermediate_size: 256, num_hidden_layers: 2, num_attention_heads: 4 },
+  },
+}
+
 const LARGE = {
   projection_dim: 768,
   vision_config: {
@@ -20,19 +34,8 @@ const LARGE = {
 
 /** Models by name that are no folder: a small CLIP for tests, and CLIPs of the usual sizes for benchmarks. */
 export const STAND_INS: Readonly<Record<string, StandIn>> = {
-  'random:small': {
-    depth: 2,
-    config: {
-      projection_dim: 128,
-      vision_config: {
-        hidden_size: 128,
-        intermediate_size: 512,
-        num_hidden_layers: 4,
-        num_attention_heads: 4,
-      },
-      text_config: { hidden_size: 64, intermediate_size: 256, num_hidden_layers: 2, num_attention_heads: 4 },
-    },
-  },
+  default: SMALL,
+  'random:small': SMALL,
   'random:vit-b-32': { depth: 4, config: {} },
   'random:vit-b-16': { depth: 4, config: { vision_config: { patch_size: 16 } } },
   'random:vit-l-14': { depth: 4, config: LARGE },

@@ -21,13 +21,13 @@ const { values: flags } = parseArgs({
     seconds: { type: 'string', default: '15' },
     size: { type: 'string', default: '320x240' },
     rounds: { type: 'string', default: '3' },
-    model: { type: 'string', multiple: true, default: ['default', 'random:vit-b-32'] },
+    model: { type: 'string', multiple: true, default: ['random:small', 'random:vit-b-32'] },
     help: { type: 'boolean', default: false },
   },
 })
 if (flags.help) {
   console.log(
-    'bench [--videos 24] [--seconds 15] [--size 320x240] [--rounds 3] [--model default] [--model random:vit-b-32 | FOLDER]…',
+    'bench [--videos 24] [--seconds 15] [--size 320x240] [--rounds 3] [--model random:small] [--model random:vit-b-32 | FOLDER]…',
   )
   process.exit(0)
 }

@@ -117,11 +117,11 @@ describe('a Hugging Face CLIP folder with a STAN branch', () => {
 })
 
 test('the embedded default embeds text as the model computes it in float64', async () => {
-  const model = await loadOn(request('default'))
+  const model = await loadOn(request('random:small'))
   try {
     const texts = ['a red ball', 'a much longer text about two dogs that run along the beach at sunset']
     const vectors = await model.encodeText(texts)
-    const { config, weights, tokenizer } = openModel(request('default'))
+    const { config, weights, tokenizer } = openModel(request('random:small'))
     const g = new ReferenceAlgebra(weights, 'float64')
     const { ids, eos } = tokenizer.open().batch(texts, 32)
     const { embedding } = clipText(
@@ -143,13 +143,13 @@ test('the embedded default embeds text as the model computes it in float64', asy
 })
 
 test('a text has a vector for each of its tokens, the last of which is its embedding', async () => {
-  const model = await loadOn(request('default'))
+  const model = await loadOn(request('random:small'))
   try {
     const texts = ['a red ball', 'two dogs run along the beach at sunset']
     const vectors = await model.encodeText(texts)
     for (const [n, { text, tokens }] of (await model.encodeTokens(texts)).entries()) {
       const { dim } = model.info
-      const [length = 0] = openModel(request('default'))
+      const [length = 0] = openModel(request('random:small'))
         .tokenizer.open()
         .batch([texts[n] as string], 32).eos
       assert.equal(tokens.length, (length + 1) * dim)

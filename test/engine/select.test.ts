@@ -4,7 +4,7 @@ import type { EngineReport } from '../../src/engine/engine.js'
 import { loadModel, type ModelWish, quickest } from '../../src/engine/select.js'
 
 const wish: ModelWish = {
-  model: 'default',
+  model: 'random:small',
   structure: 'auto',
   engine: 'auto',
   device: 'auto',

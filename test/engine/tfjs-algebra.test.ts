@@ -51,7 +51,7 @@ describe('the algebra in TensorFlow.js', () => {
 
   for (const structure of STRUCTURE_NAMES) {
     test(`every weight of ${structure} has a gradient`, () => {
-      const model = openModel({ model: 'default', structure })
+      const model = openModel({ model: 'random:small', structure })
       const { config, weights, structure: temporal } = model
       const names = [
         ...[...clipShapes(config).keys()].filter((name) => /^vision_model|^visual_projection/.test(name)),

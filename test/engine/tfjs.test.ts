@@ -69,7 +69,7 @@ describe('TensorFlow.js', () => {
   test('texts have the vectors that onnxruntime gives', async () => {
     const texts = ['a red ball', 'two dogs that run along the beach at sunset']
     const encode = (engine: 'onnx' | 'tfjs') =>
-      using(request({ engine, model: 'default' }), (model) => model.encodeTokens(texts))
+      using(request({ engine, model: 'random:small' }), (model) => model.encodeTokens(texts))
     const [expected, given] = [await encode('onnx'), await encode('tfjs')]
     for (const [n, { text, tokens }] of expected.entries()) {
       assert.ok(maxDifference(given[n]?.text as Float32Array, text) < 1e-5)

@@ -62,7 +62,7 @@ describe('what models cost', () => {
 
   test('trunk and branch together cost what the whole costs', () => {
     for (const structure of STRUCTURE_NAMES) {
-      const model = openModel({ model: 'default', structure })
+      const model = openModel({ model: 'random:small', structure })
       if (!canSplit(model)) continue
       const parts = [trunkGraph(model), branchGraph(model, 5)].map((graph) =>
         countGraph(graph, model.weights, 5),

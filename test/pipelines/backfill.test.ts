@@ -29,7 +29,7 @@ function options(more: Partial<BackfillOptions> = {}): BackfillOptions {
     inputs: [videos],
     to: join(dir, `out-${outputs++}`),
     root: dir,
-    model: 'default',
+    model: 'random:small',
     structure: 'auto',
     engine: 'auto',
     device: 'auto',

@@ -22,7 +22,7 @@ async function demo(engine: EngineName): Promise<Label[]> {
   const to = join(dir, 'demo')
   const { code, stderr, stdout } = await cli(['demo', '--engine', engine, '--to', to, '--json'])
   assert.equal(code, 0, stderr)
-  assert.equal(JSON.parse(stdout).videos.length, 6)
+  assert.equal(JSON.parse(stdout).videos.length, 10)
   const labels = await query<Label>(
     `select clip_id, rank::int rank, label, score::double score
      from read_parquet('${to}/results/labels/**/*.parquet') order by clip_id, rank`,

@@ -128,7 +128,7 @@ describe('one safetensors file', () => {
   })
 
   test('embedded models too, without a temporary file left', async () => {
-    await exportModel(wish('default.safetensors', { model: 'default', format: 'safetensors' }))
+    await exportModel(wish('default.safetensors', { model: 'random:small', format: 'safetensors' }))
     const file = openSafetensors(join(folder, 'default.safetensors'))
     assert.equal(file.metadata['stanflow.structure'], 'stan-self')
     file.close()

@@ -37,7 +37,7 @@ export function onEngine(engine: EngineName, more: Partial<LoadRequest> = {}): B
     engine,
     device: 'cpu',
     precision: 'fp32',
-    model: 'default',
+    model: 'random:small',
     structure: 'auto',
     frames: 8,
     ...more,
