@@ -1,8 +1,10 @@
+import { statSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LOCK, newRun } from '../src/connect/files/layout.js'
 import { takeLock } from '../src/connect/files/lock.js'
 import { StanflowError } from '../src/errors.js'
+import { DEFAULT_MODEL_FOLDER } from '../src/model/embedded.js'
 import { type CachedModel, cacheFolder, listCached } from '../src/model/hub/cache.js'
 import type { HubClient } from '../src/model/hub/http.js'
 import { Proxies } from '../src/model/hub/proxy.js'
@@ -98,7 +100,7 @@ export interface ListedModel {
   readonly parameters: number
   /** On the disk. */
   readonly bytes: number
-  /** Of the weights; embedded ones are drawn from a seed and have none. */
+  /** Of the weights of a pulled model. */
   readonly sha256?: string
   readonly pulled?: CachedModel
 }
@@ -109,9 +111,10 @@ export function listModels(
   env: Environment = process.env,
 ): { readonly cache: string; readonly models: readonly ListedModel[] } {
   const cache = options.cache ?? cacheFolder(env)
-  const embedded = Object.keys(STAND_INS).map((name): ListedModel => {
-    const { structure, parameters } = openModel({ model: name, structure: 'auto' })
-    return { name, kind: 'embedded', structure: structure.name, parameters, bytes: 0 }
+  const embedded = ['default', ...Object.keys(STAND_INS)].map((name): ListedModel => {
+    const { structure, parameters, random } = openModel({ model: name, structure: 'auto' })
+    const bytes = random ? 0 : statSync(join(DEFAULT_MODEL_FOLDER, 'model.safetensors')).size
+    return { name, kind: 'embedded', structure: structure.name, parameters, bytes }
   })
   const pulled = listCached(cache).map((found): ListedModel => {
     const { structure, parameters } = found

@@ -34,7 +34,6 @@ const LARGE = {
 
 /** Models by name that are no folder: a small CLIP for tests, and CLIPs of the usual sizes for benchmarks. */
 export const STAND_INS: Readonly<Record<string, StandIn>> = {
-  default: SMALL,
   'random:small': SMALL,
   'random:vit-b-32': { depth: 4, config: {} },
   'random:vit-b-16': { depth: 4, config: { vision_config: { patch_size: 16 } } },

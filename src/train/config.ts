@@ -44,8 +44,12 @@ const Clips = z.strictObject({
     .array(z.enum(MOTION_NAMES))
     .min(2)
     .default([...MOTION_NAMES]),
+  /** Weight of each of the two losses that name the motion. */
+  named: z.number().min(0).default(1),
   /** Only scenes of one object. */
   single: z.boolean().default(false),
+  /** Before the first step the branch's spatial layers become those of CLIP beside them. */
+  'branch-from-clip': z.boolean().default(false),
 })
 
 const TrainFile = z.strictObject({

@@ -5,11 +5,13 @@ import { randomFrom } from '../scenes/random.js'
 export function initialWeights(
   shapes: ReadonlyMap<string, readonly number[]>,
   config: ClipConfig,
-  seed: number,
+  { seed, frames }: { readonly seed: number; readonly frames: number },
 ): Map<string, Float32Array> {
   const weights = new Map<string, Float32Array>()
   for (const [name, shape] of shapes) weights.set(name, draw(name, shape, seed))
   weights.set('vision_model.embeddings.position_embedding.weight', positions(config))
+  const slots = shapes.get('STAN_time_embed.weight')?.[0]
+  if (slots !== undefined) weights.set('STAN_time_embed.weight', times(slots, config.vision.width, frames))
   return weights
 }
 
@@ -18,7 +20,6 @@ const SPREADS: readonly (readonly [RegExp, number | undefined])[] = [
   [/token_embedding/, 0.15],
   [/position_embedding/, 0.05],
   [/class_embedding/, 0.2],
-  [/STAN_time_embed/, 0.15],
   // Small, not zero as in the paper: from zero, direction took longer to be found.
   [/(temporal_fc|\.up)\.weight/, undefined],
 ]
@@ -35,6 +36,36 @@ function draw(name: string, shape: readonly number[], seed: number): Float32Arra
   const scale = spread * Math.sqrt(6)
   for (let i = 0; i < data.length; i++) data[i] = (random.next() + random.next() - 1) * scale
   return data
+}
+
+/** Waves over time, as strong as the features they are added to; slots behind the last frame go on with them. */
+function times(slots: number, width: number, frames: number): Float32Array {
+  const table = new Float32Array(slots * width)
+  for (let t = 0; t < slots; t++) {
+    for (let i = 0; i < width; i++) {
+      const rate = (Math.PI / frames) * (1 + (i % 4) / 2)
+      table[t * width + i] = 1.2 * Math.cos(rate * (t + 0.5) + (i * 2 * Math.PI * 7) / width)
+    }
+  }
+  return table
+}
+
+/** The branch's spatial layers begin as the CLIP layers they stand beside, as in the paper. */
+export function branchFromClip(weights: ReadonlyMap<string, { readonly value: Float32Array }>): void {
+  const layerOf = (prefix: string, name: string): number => Number(name.slice(prefix.length).split('.')[0])
+  const [clip, branch] = ['vision_model.encoder.layers.', 'STAN_S_layers.']
+  const count = (prefix: string): number =>
+    1 +
+    Math.max(
+      ...[...weights.keys()].filter((name) => name.startsWith(prefix)).map((name) => layerOf(prefix, name)),
+    )
+  const offset = count(clip) - count(branch)
+  for (const [name, { value }] of weights) {
+    if (!name.startsWith(branch)) continue
+    const k = layerOf(branch, name)
+    const from = weights.get(name.replace(`${branch}${k}.`, `${clip}${k + offset}.`))
+    if (from !== undefined) value.set(from.value)
+  }
 }
 
 /** Waves over x in one half of the width and over y in the other: neighbouring patches are alike from the start. */

@@ -32,18 +32,22 @@ export function pictureLoss(tf: Tf, net: Forward, batch: PictureBatch, motions: 
   return { total, parts: { nce, named, apart } }
 }
 
+export interface ClipOptions {
+  /** Weight of the loss that keeps the motions' texts apart. */
+  readonly spread: number
+  /** Weight of each of the two losses that name the motion. */
+  readonly named: number
+  readonly frames: number
+  /** CLIP's features, where it is frozen. */
+  readonly trunk?: VisionOutput<Tensor>
+}
+
 /**
  * Clips, forwards and backwards, find their captions with motion and without; motions are named by their own texts, and
- * by a head on the branch's class token that training alone has. `trunk`: CLIP's features where CLIP is frozen.
+ * by a head on the branch's class token that training alone has.
  */
-export function clipLoss(
-  tf: Tf,
-  net: Forward,
-  batch: ClipBatch,
-  motions: Texts,
-  options: { readonly spread: number; readonly frames: number; readonly trunk?: VisionOutput<Tensor> },
-): Loss {
-  const { spread, frames, trunk = net.trunk(batch.pixels) } = options
+export function clipLoss(tf: Tf, net: Forward, batch: ClipBatch, motions: Texts, options: ClipOptions): Loss {
+  const { spread, named, frames, trunk = net.trunk(batch.pixels) } = options
   const { video, cls } = net.clips(withReverse(tf, trunk, frames))
   const scale = net.scale()
   const against = (texts: Tensor): Tensor => tf.mul(tf.matMul(texts, video, false, true), scale)
@@ -60,6 +64,6 @@ export function clipLoss(
   const motion = shareLoss(tf, tf.transpose(against(motionTexts)), shares)
   const head = shareLoss(tf, net.head('motions', cls), shares)
   const apart = spreadLoss(tf, motionTexts, APART)
-  const total = tf.addN([nce, objects, motion, tf.mul(head, 0.5), tf.mul(apart, spread)])
+  const total = tf.addN([nce, objects, tf.mul(motion, named), tf.mul(head, named), tf.mul(apart, spread)])
   return { total, parts: { nce, objects, motion, head, apart } }
 }

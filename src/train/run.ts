@@ -12,7 +12,7 @@ import { Batches, THINGS } from './batches.js'
 import { type Position, readCheckpoint, saveCheckpoint, saveModel } from './checkpoint.js'
 import type { ClipSet } from './clips.js'
 import { clipJson, type Stage, type TrainConfig } from './config.js'
-import { initialWeights } from './initial.js'
+import { branchFromClip, initialWeights } from './initial.js'
 import { TrainLog } from './log.js'
 import type { Network } from './network.js'
 import { type Parameters, parameter } from './parameters.js'
@@ -88,7 +88,10 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
 
   for (; at.stage < config.stages.length; at = { ...at, stage: at.stage + 1, step: 0 }) {
     const stage = config.stages[at.stage] as Stage
-    if (at.step === 0) forgetMoments(parameters)
+    if (at.step === 0) {
+      forgetMoments(parameters)
+      if (stage.kind === 'clips' && stage['branch-from-clip']) branchFromClip(parameters)
+    }
     while (at.step < stage.steps) {
       if (signal?.aborted) break
       const started = performance.now()
@@ -112,7 +115,7 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
       }
       const { loss, parts: of, rate, gradient } = report
       const line = { total: at.total, stage: stage.name, step: at.step, loss, ...of, rate, gradient }
-      log.write({ ...line, seconds: Number(at.seconds.toFixed(2)), ...scores })
+      log.write({ ...line, seconds: Number(at.seconds.toFixed(2)), ...(scores && { scores }) })
       parts.onStep?.({
         ...report,
         ...{ stage: stage.name, step: at.step, steps: stage.steps, total: at.total, totalSteps },
@@ -141,7 +144,7 @@ function begin(net: Network, config: TrainConfig): Parameters {
     shapes.set(`aux.${name}.weight`, [classes, dim]).set(`aux.${name}.bias`, [classes])
   shapes.set('aux.motions.weight', [MOTION_NAMES.length, vision.width])
   shapes.set('aux.motions.bias', [MOTION_NAMES.length])
-  const weights = initialWeights(shapes, net.config, config.seed)
+  const weights = initialWeights(shapes, net.config, config)
   return new Map(
     [...shapes].map(([name, shape]) => [name, parameter(shape, weights.get(name) as Float32Array)]),
   )

@@ -123,8 +123,8 @@ export class Trainer {
     const batch = this.#batches.clips(stage, step, part)
     const { frames } = this.#net
     const trunk = throughTrunk ? undefined : forward(tensors).trunk(batch.pixels)
-    return (weights) =>
-      clipLoss(tf, forward(weights), batch, this.#motions, { spread, frames, ...(trunk && { trunk }) })
+    const options = { spread, named: stage.named, frames, ...(trunk && { trunk }) }
+    return (weights) => clipLoss(tf, forward(weights), batch, this.#motions, options)
   }
 }
 
