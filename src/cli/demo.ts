@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import type { BackfillOptions, BackfillSummary } from '../../pipelines/backfill.js'
 import { type ConfigKey, DEFAULTS } from '../config/schema.js'
 import type { Sampling } from '../domain.js'
+import { DEMO_SET, labelsOf, taskScenes } from '../scenes/sets.js'
 import { formatDuration, plural, printable, table } from './format.js'
 import { backfillOptions } from './job.js'
 import { runBackfill } from './run-backfill.js'
@@ -23,9 +24,6 @@ const KEYS: readonly ConfigKey[] = [
   'concurrency',
   'json',
 ]
-
-/** Scenes of the test split: the embedded model never saw them, nor their backgrounds, nor half of their combinations. */
-const SCENES = { task: 'motion', split: 'test', seed: 1, count: 10, side: 320 } as const
 
 const UNIFORM: Sampling = { kind: 'uniform', frames: 12 }
 /** Short enough that every scene has a timeline. */
@@ -74,19 +72,14 @@ async function demo(command: Command): Promise<void> {
   const started = performance.now()
   const videos = join(to, 'videos')
   await writeScenes(
-    { ...SCENES, to: videos, telling: true },
+    { ...DEMO_SET, side: 320, to: videos, telling: true },
     { onProgress: (done, of) => say(`rendered ${done} of ${of}`) },
   )
   const rendering = (performance.now() - started) / 1000
 
   const results = join(to, 'results')
-  const { taskScenes } = await import('../scenes/sets.js')
-  const { task, split, seed, count } = SCENES
-  const scenes = taskScenes(task, split, seed, count)
-  // The same scene played backwards is a label too: what is there is not enough to tell them apart.
-  const labels = [
-    ...new Set(scenes.flatMap(({ caption, backwards = caption.text }) => [caption.text, backwards])),
-  ]
+  const scenes = taskScenes(DEMO_SET.task, DEMO_SET.split, DEMO_SET.seed, DEMO_SET.count)
+  const labels = labelsOf(scenes)
   const settings = { config: { ...DEFAULTS, ...kept, labels, to: results, root: videos }, origins }
   const options: BackfillOptions = { ...(await backfillOptions([videos], settings)), sampling: UNIFORM }
   const uniform = await runBackfill(options, { json })

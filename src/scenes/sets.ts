@@ -20,6 +20,14 @@ export interface TaskScene {
   readonly backwards?: string
 }
 
+/** Scenes of the demo, of the test split: the embedded model saw neither them nor their backgrounds, nor half of their combinations. */
+export const DEMO_SET = { task: 'motion', split: 'test', seed: 1, count: 10 } as const
+
+/** Captions of a set's scenes, and of the same scenes played backwards: what is there is not enough to tell them apart. */
+export function labelsOf(scenes: readonly TaskScene[]): string[] {
+  return [...new Set(scenes.flatMap(({ caption, backwards = caption.text }) => [caption.text, backwards]))]
+}
+
 /** The scenes of one split of a task: the same for the same seed. */
 export function taskScenes(task: Task, split: Split, seed: number, count: number): TaskScene[] {
   if (task === 'appearance') return appearanceScenes(split, seed, count)

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { DEMO_SCENES, renderDemoScenes } from '../../src/media/scenes.js'
+import { writeScenes } from '../../pipelines/scenes.js'
+import { DEMO_SET, labelsOf, taskScenes } from '../../src/scenes/sets.js'
 import { Broker } from '../support/broker.js'
 import { query } from '../support/query.js'
 import { Registry } from '../support/registry.js'
@@ -54,9 +55,11 @@ async function finish(child: ChildProcess): Promise<void> {
 
 try {
   const videos = join(dir, 'videos')
-  await renderDemoScenes(videos, (done, of) => say(`rendered ${done} of ${of} videos`))
+  await writeScenes({ ...DEMO_SET, side: 320, to: videos, telling: true })
+  say(`rendered ${DEMO_SET.count} videos`)
   await stanflow('topics', 'create', '--partitions', '4')
-  const labels = [...new Set(DEMO_SCENES.map(({ caption }) => caption))].join(', ')
+  const scenes = taskScenes(DEMO_SET.task, DEMO_SET.split, DEMO_SET.seed, DEMO_SET.count)
+  const labels = labelsOf(scenes).join(', ')
   const sampling = ['--sample', 'window', '--window', '1s']
   const consumers = [1, 2].map(() => begin('consume', '--labels', labels, '--top', '2', ...sampling))
   const place = `s3://${bucket}/archive`
@@ -76,7 +79,7 @@ try {
     await sleep(500)
     const now = await rows()
     if (JSON.stringify(now) !== last) [last, since] = [JSON.stringify(now), Date.now()]
-    if (now.length === DEMO_SCENES.length && Date.now() - since > 6000) break
+    if (now.length === DEMO_SET.count && Date.now() - since > 6000) break
     if (Date.now() > deadline) throw new Error(`only ${now.length} videos came through`)
   }
   for (const child of [...consumers, archiver, tail]) await finish(child)
