@@ -5,14 +5,26 @@ export interface BatchOptions {
   readonly size: number
   /** Milliseconds after which a batch that is not full goes all the same. */
   readonly deadline: number
+  /**
+   * True while whoever takes batches is at work: a batch that is not full goes on filling then, as going would only make
+   * it wait elsewhere. Default: never.
+   */
+  readonly busy?: () => boolean
 }
+
+/** How often it is looked whether a batch that is overdue can go. */
+const LOOK_MS = 5
 
 /**
  * Gathers items from all sources into batches: by size or by age of the oldest item, whichever comes first.
  *
  * @example clips.pipe(batch({ size: 8, deadline: 200 }))
  */
-export function batch<T>({ size, deadline }: BatchOptions): OperatorFunction<T, readonly T[]> {
+export function batch<T>({
+  size,
+  deadline,
+  busy = () => false,
+}: BatchOptions): OperatorFunction<T, readonly T[]> {
   return (source) =>
     new Observable((subscriber) => {
       let items: T[] = []
@@ -25,11 +37,15 @@ export function batch<T>({ size, deadline }: BatchOptions): OperatorFunction<T, 
         items = []
         subscriber.next(full)
       }
+      const flushIfFree = (): void => {
+        if (busy()) timer = setTimeout(flushIfFree, LOOK_MS)
+        else flush()
+      }
       const subscription = source.subscribe({
         next: (item) => {
           items.push(item)
           if (items.length >= size) flush()
-          else timer ??= setTimeout(flush, deadline)
+          else timer ??= setTimeout(flushIfFree, deadline)
         },
         error: (error: unknown) => subscriber.error(error),
         complete: () => {

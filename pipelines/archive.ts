@@ -9,7 +9,7 @@ export type { ArchiveHooks, ArchiveOptions, ArchiveSummary }
 
 /** Embeddings and labels from their topics → Parquet, every record in exactly one file. */
 export async function archive(options: ArchiveOptions, hooks: ArchiveHooks = {}): Promise<ArchiveSummary> {
-  const client = await openKafka(options.kafka, options.kafkaClient)
+  const client = await openKafka(options.kafka)
   const places = new Places(options.s3)
   try {
     const admin = await client.admin()

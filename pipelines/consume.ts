@@ -19,7 +19,7 @@ const TRANSACTION_TIMEOUT_MS = 60_000
 export async function consume(options: ConsumeOptions, hooks: ConsumeHooks = {}): Promise<ConsumeSummary> {
   const { log = silentLog(), metrics = new Metrics({ process: false }) } = hooks
   const started = performance.now()
-  const client = hooks.client ?? (await openKafka(options.kafka, options.kafkaClient))
+  const client = hooks.client ?? (await openKafka(options.kafka))
   const closing: (() => Promise<unknown>)[] = [() => client.close()]
   try {
     const admin = await client.admin()

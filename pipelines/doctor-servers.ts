@@ -43,12 +43,12 @@ async function finding(name: string, look: () => Promise<string>): Promise<Findi
   }
 }
 
-async function lookAtKafka({ kafka, kafkaClient, prefix }: Servers): Promise<string> {
+async function lookAtKafka({ kafka, prefix }: Servers): Promise<string> {
   const { brokers } = kafka
   const doors = await Promise.all(brokers.map(isOpen))
   // The client tries again for long; whether anybody is there at all is known at once.
   if (doors.includes(true)) {
-    const client = await openKafka(kafka, kafkaClient)
+    const client = await openKafka(kafka)
     try {
       const admin = await client.admin()
       const topics = await admin.describeTopics()

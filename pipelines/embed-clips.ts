@@ -23,14 +23,20 @@ export function embedClips({
   deadline,
   onBatch,
 }: Embedding): OperatorFunction<Clip, readonly Encoded<LabelledEmbedding>[]> {
+  let running = 0
   const encode = async (clips: readonly Clip[]): Promise<Float32Array[]> => {
     const begun = performance.now()
-    const vectors = await model.encodeVideo(clips)
-    onBatch?.(clips.length, performance.now() - begun)
-    return vectors
+    running++
+    try {
+      const vectors = await model.encodeVideo(clips)
+      onBatch?.(clips.length, performance.now() - begun)
+      return vectors
+    } finally {
+      running--
+    }
   }
   return pipe(
-    batch({ size, deadline }),
+    batch({ size, deadline, busy: () => running > 0 }),
     encodeVideo({ modelDigest: model.info.digest, encode }, pool),
     label(labels),
   )

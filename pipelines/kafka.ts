@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Admin } from '../src/connect/kafka/client.js'
-import type { ClientName } from '../src/connect/kafka/open.js'
 import type { KafkaSettings } from '../src/connect/kafka/settings.js'
 import { type TopicName, topicName } from '../src/connect/kafka/topics.js'
 import { StanflowError } from '../src/errors.js'
@@ -9,7 +8,6 @@ import { StanflowError } from '../src/errors.js'
 /** How a job reaches Kafka. */
 export interface KafkaOptions {
   readonly kafka: KafkaSettings
-  readonly kafkaClient: ClientName
   /** What topics begin with. */
   readonly prefix: string
   /** URL of a schema registry; without it values are JSON. */

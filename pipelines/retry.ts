@@ -37,16 +37,8 @@ const DEATHS = 1000
 
 /** Dead letters → their topics again, each exactly once; answers with how many. */
 export async function retry(options: RetryOptions, hooks: RetryHooks = {}): Promise<number> {
-  const {
-    kafka,
-    kafkaClient,
-    prefix,
-    group,
-    dryRun,
-    sessionTimeout,
-    max = Number.POSITIVE_INFINITY,
-  } = options
-  const client = await openKafka(kafka, kafkaClient)
+  const { kafka, prefix, group, dryRun, sessionTimeout, max = Number.POSITIVE_INFINITY } = options
+  const client = await openKafka(kafka)
   let count = 0
   try {
     const admin = await client.admin()

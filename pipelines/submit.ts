@@ -47,10 +47,10 @@ const AT_ONCE = 500
 
 /** Videos → the topic that consumers take them from. What is in it already, unchanged, is not asked for again. */
 export async function submit(options: SubmitOptions, hooks: SubmitHooks = {}): Promise<SubmitSummary> {
-  const { kafka, kafkaClient, prefix, registry, inputs, root, selection = {}, again, dryRun } = options
+  const { kafka, prefix, registry, inputs, root, selection = {}, again, dryRun } = options
   const { maxVideos = Number.POSITIVE_INFINITY } = options
   const signal = hooks.signal ?? new AbortController().signal
-  const client = await openKafka(kafka, kafkaClient)
+  const client = await openKafka(kafka)
   const places = new Places(options.s3)
   try {
     const admin = await client.admin()

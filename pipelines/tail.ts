@@ -38,8 +38,8 @@ const VALUES: Readonly<Partial<Record<TopicName, ValueName>>> = {
 
 /** Records of topics as they come, until aborted. */
 export async function* tail(options: TailOptions, signal?: AbortSignal): AsyncGenerator<TailRecord> {
-  const { kafka, kafkaClient, prefix, registry, from, toEnd, max = Number.POSITIVE_INFINITY } = options
-  const client = await openKafka(kafka, kafkaClient)
+  const { kafka, prefix, registry, from, toEnd, max = Number.POSITIVE_INFINITY } = options
+  const client = await openKafka(kafka)
   const wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
   try {
     const admin = await client.admin()

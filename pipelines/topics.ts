@@ -21,8 +21,8 @@ export interface TopicRow {
 
 /** Makes the topics that are missing, and registers their schemas; answers with the names of those made. */
 export async function createTopics(options: CreateTopicsOptions): Promise<readonly string[]> {
-  const { kafka, kafkaClient, prefix, registry, partitions, replicas } = options
-  const client = await openKafka(kafka, kafkaClient)
+  const { kafka, prefix, registry, partitions, replicas } = options
+  const client = await openKafka(kafka)
   try {
     const made = await (await client.admin()).createTopics(topicSpecs(prefix, partitions, replicas))
     if (registry !== undefined) await new Wire({ prefix, registry }).register()
@@ -35,8 +35,8 @@ export async function createTopics(options: CreateTopicsOptions): Promise<readon
 const SHOWN = ['cleanup.policy', 'retention.ms', 'max.message.bytes']
 
 /** What there is of the topics. */
-export async function listTopics({ kafka, kafkaClient, prefix }: KafkaOptions): Promise<readonly TopicRow[]> {
-  const client = await openKafka(kafka, kafkaClient)
+export async function listTopics({ kafka, prefix }: KafkaOptions): Promise<readonly TopicRow[]> {
+  const client = await openKafka(kafka)
   try {
     const admin = await client.admin()
     const names = TOPIC_NAMES.map((name) => topicName(prefix, name))

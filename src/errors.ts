@@ -75,8 +75,6 @@ const CATALOGUE = {
   KAFKA_UNCERTAIN:
     'The broker did not say in time whether it took the transaction; it is settled when work goes on.',
   KAFKA_FAILED: 'The message is what the broker says.',
-  KAFKA_CLIENT_MISSING:
-    'Leave out --kafka-client, or install @confluentinc/kafka-javascript (see docs/kafka.md).',
   MESSAGE_QUARANTINED:
     'The process died while it worked on this message; look at it, then `stanflow retry` it.',
   INTERNAL: 'This is a bug in stanflow; please report it with the command and this message.',

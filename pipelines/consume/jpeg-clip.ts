@@ -32,12 +32,16 @@ export async function jpegClip(
   const taken = Array.from({ length: frames }, (_, i) => Math.floor(((i + 0.5) * pictures.length) / frames))
   const decoded = new Map<number, Frame>()
   try {
-    for (const at of new Set(taken)) {
-      const pixels = pool.allocate(side * side * 3)
-      const frame = { index: at, time: times[at] as number, pixels }
-      decoded.set(at, frame)
-      pixels.set(await square(pictures[at] as Buffer, side))
-    }
+    // Settled, all of them, before a buffer may go back to the pool.
+    const settled = await Promise.allSettled(
+      [...new Set(taken)].map(async (at) => {
+        const pixels = pool.allocate(side * side * 3)
+        decoded.set(at, { index: at, time: times[at] as number, pixels })
+        pixels.set(await square(pictures[at] as Buffer, side))
+      }),
+    )
+    const failed = settled.find((one) => one.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   } catch (cause) {
     for (const { pixels } of decoded.values()) pool.release(pixels)
     throw new StanflowError('KAFKA_SCHEMA', `A picture of the clip is no JPEG: ${String(cause)}.`, { cause })

@@ -4,7 +4,7 @@ import { CONFIG_KEYS, type Config, type ConfigKey, type Group } from '../config/
 
 /** What every command that speaks with Kafka takes. */
 export const CLUSTER: readonly ConfigKey[] = [
-  ...['brokers', 'prefix', 'registry', 'compression', 'kafkaClient'],
+  ...['brokers', 'prefix', 'registry', 'compression'],
   ...['tls', 'tlsCa', 'tlsCert', 'tlsKey', 'sasl', 'saslUsername', 'saslPassword', 'saslTokenFile'],
 ] as readonly ConfigKey[]
 
@@ -15,10 +15,10 @@ export function keysOf(...groups: readonly Group[]): readonly ConfigKey[] {
 
 /** @throws StanflowError CONFIG_INVALID */
 export async function kafkaOptions(config: Config): Promise<KafkaOptions> {
-  const { prefix, registry, kafkaClient } = config
+  const { prefix, registry } = config
   return {
     kafka: await kafkaSettings(config),
-    ...{ kafkaClient, prefix },
+    prefix,
     ...(registry !== undefined && { registry }),
   }
 }

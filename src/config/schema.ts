@@ -237,10 +237,6 @@ export const configSchema = z.object({
     unset: 'none',
     relocate: inFolder,
   }),
-  kafkaClient: key(choice('kafkajs', 'confluent'), 'kafkajs', {
-    group: 'Kafka',
-    about: 'client library; confluent: librdkafka, where it is installed',
-  }),
   partitions: key(count(1, 10_000), 12, {
     group: 'Kafka',
     about: 'of each topic made: the most consumers that can share the work',

@@ -53,7 +53,6 @@ const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[Co
   saslUsername: { text: 'alice', yaml: 'alice', value: 'alice' },
   saslPassword: { text: 'alices-secret', yaml: 'alices-secret', value: 'alices-secret' },
   saslTokenFile: { text: '/token', yaml: '/token', value: '/token' },
-  kafkaClient: { text: 'confluent', yaml: 'confluent', value: 'confluent' },
   partitions: { text: '3', yaml: 3, value: 3 },
   replicas: { text: '2', yaml: 2, value: 2 },
   sessionTimeout: { text: '6s', yaml: 6, value: 6 },

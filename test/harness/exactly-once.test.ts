@@ -17,7 +17,17 @@ test('killed, cut and stopped, every result comes exactly once, in topics and in
 
 /** Every consumer dies over and over, with results sent and nothing committed. */
 const DYING = {
-  ...{ ...SMALL, clips: 60, videos: 0, consumers: 1, kills: 0, brokerKills: 0, cuts: [], zombies: 0 },
+  ...{
+    ...SMALL,
+    clips: 80,
+    videos: 0,
+    consumers: 1,
+    partitions: 1,
+    kills: 0,
+    brokerKills: 0,
+    cuts: [],
+    zombies: 0,
+  },
   diesAt: 3,
 }
 

@@ -180,7 +180,6 @@ function consumer(n: number, { unsafe, diesAt }: HarnessOptions, broker: Broker,
   const options: ConsumeOptions = {
     ...{
       kafka: { brokers: [broker.addresses.plain] },
-      kafkaClient: 'kafkajs',
       prefix: PREFIX,
       group: `${PREFIX}consume`,
     },

@@ -19,7 +19,7 @@ const { options, transactions, diesAt } = JSON.parse(process.argv[2] ?? '') as {
   readonly diesAt?: number
 }
 let sent = 0
-const inner = await openKafka(options.kafka, options.kafkaClient)
+const inner = await openKafka(options.kafka)
 let plain: Producer | undefined
 
 const slow = (real: Transaction): Transaction => ({

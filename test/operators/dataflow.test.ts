@@ -245,6 +245,22 @@ describe('batch', () => {
     ])
   })
 
+  test('what is overdue goes on filling while nobody could take it', async () => {
+    let free = false
+    const items = new Observable<number>((subscriber) => {
+      subscriber.next(1)
+      setTimeout(() => subscriber.next(2), 60)
+      setTimeout(() => {
+        free = true
+      }, 90)
+      setTimeout(() => subscriber.complete(), 200)
+    })
+    const batches = await lastValueFrom(
+      items.pipe(batch({ size: 4, deadline: 10, busy: () => !free }), toArray()),
+    )
+    assert.deepEqual(batches, [[1, 2]])
+  })
+
   test('keeps every item in order', async () => {
     const items = Array.from({ length: 1003 }, (_, i) => i)
     const batches = await lastValueFrom(from(items).pipe(batch({ size: 7, deadline: 1000 }), toArray()))

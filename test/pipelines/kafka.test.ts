@@ -44,7 +44,7 @@ after(() => rm(dir, { recursive: true, force: true }))
 
 function jobs(prefix: string, registry?: string) {
   const cluster = {
-    ...({ kafka: { brokers }, kafkaClient: 'kafkajs', prefix } as const),
+    ...({ kafka: { brokers }, prefix } as const),
     ...(registry !== undefined && { registry }),
   }
   const consuming: ConsumeOptions = {

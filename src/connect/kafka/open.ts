@@ -1,9 +1,10 @@
 import type { KafkaClient } from './client.js'
 import type { KafkaSettings } from './settings.js'
 
-export type ClientName = 'kafkajs' | 'confluent'
+/** The client libraries that stand behind `KafkaClient`. */
+export type ClientName = 'kafkajs'
 
-/** Opens a client; its library is loaded only now. @throws StanflowError KAFKA_CLIENT_MISSING */
+/** Opens a client; its library is loaded only now. */
 export async function openKafka(
   settings: KafkaSettings,
   _name: ClientName = 'kafkajs',
