@@ -4,6 +4,7 @@ import { s3Settings, selection } from '../config/places.js'
 import type { Resolved } from '../config/resolve.js'
 import type { ConfigKey } from '../config/schema.js'
 import type { Sampling } from '../domain.js'
+import { startTracing } from '../telemetry/trace.js'
 import { plural, printable } from './format.js'
 import { CLUSTER, kafkaOptions, keysOf } from './kafka-job.js'
 import { addSettings, readSettings, SETTINGS_HELP } from './settings.js'
@@ -53,6 +54,7 @@ async function run(inputs: readonly string[], command: Command): Promise<void> {
     ...samplingOf(settings),
   }
   const drain = drainOnSignals(() => undefined)
+  const flush = await startTracing()
   try {
     const { submit } = await import('../../pipelines/submit.js')
     const summary = await submit(options, {
@@ -71,6 +73,7 @@ async function run(inputs: readonly string[], command: Command): Promise<void> {
     if (nothing || (strict && summary.failed.length > 0)) process.exitCode = 1
   } finally {
     drain.release()
+    await flush().catch(() => undefined)
   }
 }
 

@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { openKafka } from '../../src/connect/kafka/open.js'
 import { topicSpecs } from '../../src/connect/kafka/topics.js'
+import { Wire } from '../../src/connect/kafka/wire.js'
 import type { BrokerAddresses } from '../support/broker.js'
 import { USER } from '../support/broker.js'
 import { cli, start } from '../support/cli.js'
 import { sharedBroker, topicPrefix } from '../support/kafka.js'
+import { query } from '../support/query.js'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 
 let broker: BrokerAddresses
 let dir: string
@@ -131,4 +138,53 @@ describe('stanflow consume', () => {
       await client.close()
     }
   })
+})
+
+test('stanflow archive: a full disk is told, and after it every record is in exactly one file', async () => {
+  const prefix = topicPrefix()
+  const client = await openKafka({ brokers: [broker.plain] })
+  const clips = 200
+  try {
+    await (await client.admin()).createTopics(topicSpecs(prefix, 2))
+    const wire = new Wire({ prefix })
+    const records = await Promise.all(
+      Array.from({ length: clips }, async (_, n) => {
+        const vector = Buffer.from(
+          Float32Array.from({ length: 128 }, (__, i) => Math.sin(n * 128 + i)).buffer,
+        )
+        const value = await wire.encode('embedding', {
+          ...{ clip_id: `c${n}`, source: `s${n % 7}`, clip_index: n, start: n, end: n + 1, frame_times: [n] },
+          ...{ model_digest: 'ab'.repeat(32), sampling: 'uniform-1', dim: 128, vector },
+        })
+        return { topic: `${prefix}embeddings`, key: `s${n % 7}`, value, headers: {} }
+      }),
+    )
+    await (await client.producer()).send(records)
+  } finally {
+    await client.close()
+  }
+  const to = join(dir, 'archive')
+  const env = {
+    ...process.env,
+    STANFLOW_BROKERS: broker.plain,
+    STANFLOW_PREFIX: prefix,
+    STANFLOW_SESSION_TIMEOUT: '6s',
+  }
+  const args = ['archive', '--to', to, '--until-quiet', '2']
+  // Files may not grow beyond 16 blocks: what a full disk does, for this process alone.
+  const limited = promisify(execFile)(
+    'bash',
+    ['-c', 'ulimit -f 16; exec "$0" "$@"', process.execPath, MAIN, ...args],
+    { env },
+  )
+  await assert.rejects(limited, (error: { code?: number; stderr?: string }) => {
+    assert.equal(error.code, 1)
+    assert.match(error.stderr ?? '', /error OUTPUT_FULL: .*\nhint: Free space/)
+    return true
+  })
+  assert.equal((await cli(args, { env })).code, 0)
+  const [row] = await query<{ n: number; ids: number }>(
+    `select count(*)::int n, count(distinct clip_id)::int ids from read_parquet('${to}/embeddings/**/*.parquet')`,
+  )
+  assert.deepEqual(row, { n: clips, ids: clips })
 })
