@@ -1,7 +1,6 @@
 import { openKafka } from '../src/connect/kafka/open.js'
 import { ArchiveJob } from './archive/job.js'
 import type { ArchiveHooks, ArchiveOptions, ArchiveSummary } from './archive/options.js'
-import { archivePlace } from './archive/place.js'
 import { requireTopics } from './kafka.js'
 import { Places } from './places.js'
 
@@ -14,7 +13,7 @@ export async function archive(options: ArchiveOptions, hooks: ArchiveHooks = {})
   try {
     const admin = await client.admin()
     const topics = await requireTopics(admin, options.prefix, ['embeddings', 'labels'])
-    const place = archivePlace(options.to, () => places.s3)
+    const place = places.results(options.to)
     const job = new ArchiveJob({
       options,
       hooks,

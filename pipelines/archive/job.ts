@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Blobs } from '../../src/connect/blobs.js'
 import {
   type Admin,
   type ConsumedRecord,
@@ -17,7 +18,6 @@ import { type Logger, silentLog } from '../../src/telemetry/log.js'
 import { Metrics } from '../../src/telemetry/metrics.js'
 import { processName } from '../kafka.js'
 import type { ArchiveHooks, ArchiveOptions, ArchiveSummary } from './options.js'
-import type { ArchivePlace } from './place.js'
 import { type Limits, nextOffset, type Row, Segment } from './segment.js'
 
 /** Results held in memory at most, in all partitions; beyond it the largest file is cut early. */
@@ -45,7 +45,7 @@ export interface ArchiveParts {
   readonly admin: Admin
   readonly producer: Producer
   readonly topics: readonly string[]
-  readonly place: ArchivePlace
+  readonly place: Blobs
 }
 
 interface Held {
@@ -132,7 +132,7 @@ export class ArchiveJob {
       this.#signal.removeEventListener('abort', stop)
       await this.#consumer.stop()
     }
-    return { to: place.name, ...this.#counts }
+    return { to: place.location, ...this.#counts }
   }
 
   #isQuiet(): boolean {
@@ -258,7 +258,7 @@ export class ArchiveJob {
     let next = last.offset + 1n
     await this.#persist(held, async () => {
       const begun = performance.now()
-      const written = await this.#parts.place.put(key, bytes)
+      const written = await this.#parts.place.create(key, bytes)
       this.#metrics.stage('put', performance.now() - begun)
       this.#metrics.object(written ? 'written' : 'there')
       if (!written) next = await this.#end(key)
@@ -278,12 +278,12 @@ export class ArchiveJob {
 
   /** Where a file ends that is there already. */
   async #end(key: string): Promise<bigint> {
-    const there = await this.#parts.place.get(key)
+    const there = await this.#parts.place.read(key)
     const next = there === undefined ? undefined : nextOffset(there)
     if (next === undefined) {
       throw new StanflowError(
         'OUTPUT_CORRUPT',
-        `${this.#parts.place.name}/${key} is there, and no file of an archive.`,
+        `${this.#parts.place.at(key)} is there, and no file of an archive.`,
       )
     }
     return next

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { Evaluation } from '../../pipelines/evaluate.js'
 import type { ConfigKey } from '../config/schema.js'
 import type { Retrieval } from '../evaluate/metrics.js'
-import { PUBLISHED } from '../evaluate/published.js'
+import { PUBLISHED_RESULTS } from '../model/published.js'
 import { JsonReporter } from './events.js'
 import { plural, printable, table } from './format.js'
 import { progressReporter } from './progress.js'
@@ -75,7 +75,9 @@ async function run(data: string, flags: Flags, command: Command): Promise<void> 
   }
   if (!evaluation.complete) process.exitCode = 130
   process.stdout.write(
-    json ? `${JSON.stringify({ ...evaluation, published: PUBLISHED })}\n` : `${text(evaluation, flags)}\n`,
+    json
+      ? `${JSON.stringify({ ...evaluation, published: PUBLISHED_RESULTS })}\n`
+      : `${text(evaluation, flags)}\n`,
   )
 }
 
@@ -132,9 +134,10 @@ function confusionTable({ classes, confusion }: NonNullable<Evaluation['recognit
 }
 
 function publishedTable(): string[] {
-  const rows = PUBLISHED.map(({ model, msrvttR1, k400Top1, ssv2Top1 }) => [
+  const rows = PUBLISHED_RESULTS.map(({ model, msrvtt, didemo, lsmdc, k400, ssv2 }) => [
     model,
-    ...[msrvttR1, k400Top1, ssv2Top1].map(percent),
+    ...[msrvtt, didemo, lsmdc, k400, ssv2].map((share) => share?.toFixed(1) ?? ''),
   ])
-  return table([['model', 'MSR-VTT R@1', 'K400 top-1', 'SSv2 top-1'], ...rows], [1, 2, 3])
+  const head = ['model', 'MSR-VTT R@1', 'DiDeMo R@1', 'LSMDC R@1', 'K400 top-1', 'SSv2 top-1']
+  return table([head, ...rows], [1, 2, 3, 4, 5])
 }

@@ -107,13 +107,22 @@ function shared(ask: Ask, { info }: Loaded, capacity: number): Encode {
   const buffers = new PixelBuffers(info.size)
   const slots = new FrameSlots<FramePixels>(capacity)
   const groupSize = Math.max(1, Math.floor(capacity / info.frames))
+  /** Frames that are booked and never sent must not count as known. */
+  function gathered(frames: readonly FramePixels[]): Uint8Array<ArrayBuffer> {
+    try {
+      return buffers.gather(frames)
+    } catch (error) {
+      slots.clear()
+      throw error
+    }
+  }
   return (clips) => {
     const answers: Promise<Answer>[] = []
     let computed = 0
     for (let from = 0; from < clips.length; from += groupSize) {
       const group = clips.slice(from, from + groupSize)
       const { missing, fill, use } = slots.plan(group.flatMap(({ frames }) => frames))
-      const pixels = buffers.gather(missing)
+      const pixels = gathered(missing)
       computed += missing.length
       const question = { kind: 'video', pixels, clips: group.length, slots: { fill, use } } as const
       const answer = buffers.returning(ask(question, [pixels.buffer]))

@@ -6,6 +6,7 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
@@ -201,10 +202,24 @@ export class S3 {
 
   /** Uploads that were begun under a prefix and not ended, by key. */
   async *uploads(place: S3Place): AsyncGenerator<{ readonly key: string; readonly id: string }> {
-    const page = await this.#call(`Cannot list uploads to ${s3Uri(place)}`, undefined, () =>
-      this.#client.send(new ListMultipartUploadsCommand({ Bucket: place.bucket, Prefix: place.key })),
-    )
-    for (const { Key = '', UploadId = '' } of page.Uploads ?? []) yield { key: Key, id: UploadId }
+    let after: { readonly KeyMarker?: string; readonly UploadIdMarker?: string } | undefined = {}
+    while (after !== undefined) {
+      const request = { Bucket: place.bucket, Prefix: place.key, ...after }
+      const page: ListMultipartUploadsCommandOutput = await this.#call(
+        `Cannot list uploads to ${s3Uri(place)}`,
+        undefined,
+        () => this.#client.send(new ListMultipartUploadsCommand(request)),
+      )
+      for (const { Key = '', UploadId = '' } of page.Uploads ?? []) yield { key: Key, id: UploadId }
+      const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page
+      after =
+        IsTruncated === true && NextKeyMarker !== undefined
+          ? {
+              KeyMarker: NextKeyMarker,
+              ...(NextUploadIdMarker !== undefined && { UploadIdMarker: NextUploadIdMarker }),
+            }
+          : undefined
+    }
   }
 
   async abortUpload(place: S3Place, id: string): Promise<void> {

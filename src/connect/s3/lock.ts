@@ -55,7 +55,14 @@ export async function takeLock(s3: S3, place: S3Place, run: string, pace = PACE)
   const timer = setInterval(() => {
     beating = beating
       .then(async () => {
-        current = (await s3.put(place, text(), { ifMatch: current })) ?? current
+        const written = await s3.put(place, text(), { ifMatch: current })
+        if (written !== undefined) {
+          current = written
+          return
+        }
+        // Lost to another run; or it is this run's own write, whose answer was lost and which was then tried again.
+        const found = await look(s3, place)
+        if (found?.holder?.id === me.id) current = found.etag
       })
       // The next beat tries again; a lock that was lost is seen before the next write.
       .catch(() => undefined)

@@ -53,6 +53,20 @@ test('whoever lost a lock does not get it back by its next beat, nor removes it'
   assert.match(Buffer.from((await bucket.s3.get(place))?.body ?? []).toString(), /elsewhere/)
 })
 
+test('a lock goes on being rewritten after a beat whose answer was lost', async () => {
+  const place = bucket.at('unanswered')
+  const lock = await takeLock(bucket.s3, place, '00000001', PACE)
+  const read = async () => Buffer.from((await bucket.s3.get(place))?.body ?? []).toString()
+  // As the server has it then: this run's own words, under an ETag that the run never heard of.
+  const lost = `${await read()} `
+  await bucket.s3.put(place, lost)
+  const until = performance.now() + 10_000
+  while ((await read()) === lost && performance.now() < until) await sleep(20)
+  assert.notEqual(await read(), lost)
+  await lock.assertHeld()
+  await lock.release()
+})
+
 test('of ten that find a lock dead at once, one takes it over', async () => {
   const place = bucket.at('contended')
   await bucket.s3.put(place, elsewhere(0))
