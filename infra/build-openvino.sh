@@ -14,6 +14,8 @@ if ! "$python" -m pip --version > /dev/null 2>&1; then
   echo "Python 3.10 or newer with pip is missing. Install it (apt-get install python3-pip), then run this again." >&2
   exit 1
 fi
+echo "fetching OpenVINO $version from PyPI (60 MB) ..."
 rm -rf "$target"
 PIP_ROOT_USER_ACTION=ignore "$python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --target "$target" "openvino==$version"
 echo "$version" > "$target/version"
+echo "OpenVINO $version is in $target; \`stanflow doctor\` shows what it computes"

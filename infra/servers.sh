@@ -10,6 +10,7 @@ if [ ! -x "$versitygw" ]; then
     echo "Go is missing, which builds the S3 server of the tests. Install it (https://go.dev/dl), then run this again." >&2
     exit 1
   fi
+  echo "building the S3 server ${versitygw##*/} with Go ..." >&2
   building=$(mktemp -d)
   GOBIN="$building" go install "github.com/versity/versitygw/cmd/versitygw@v${versitygw##*-}" > "$building/log" 2>&1 || {
     cat "$building/log" >&2
@@ -32,6 +33,7 @@ if [ ! -d "$kafka" ] || [ ! -d "$registry" ]; then
     echo "Java 17 and Maven are missing, which fetch and run the Kafka broker of the tests. Install them, then run this again." >&2
     exit 1
   fi
+  echo "fetching the Kafka broker and the schema registry with Maven, a minute or two ..." >&2
   fetching=$(mktemp -d)
   run_maven() { mvn -q -B "$@" > "$fetching/log" 2>&1 || { cat "$fetching/log" >&2; exit 1; }; }
   mkdir -p .cache/kafka

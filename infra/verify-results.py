@@ -10,10 +10,13 @@ clip, ranks 1..k. Prints a table; exit status 1 and the faults when something is
 import pathlib
 import sys
 
-import duckdb
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+try:
+    import duckdb
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+except ImportError as error:
+    sys.exit(f"{error}. Install what reads the files: pip install duckdb numpy pyarrow")
 
 
 def embeddings_of(recipe, faults):

@@ -116,12 +116,14 @@ export async function backfill(
 
   const tally = new Tally()
   const timer = setInterval(() => hooks.onProgress?.(tally.progress(started)), PROGRESS_MS)
+  // Loading takes seconds; whoever stopped the run meanwhile waits for nothing more.
+  const isStopped = hooks.signal?.aborted ?? false
   try {
-    const labels = await embedLabels(model, options)
+    const labels = isStopped ? undefined : await embedLabels(model, options)
     const recipe = recipeOf(info, sampling, labels)
     if (options.dryRun) {
       await dryRun(options, places, recipe, tally, hooks)
-    } else {
+    } else if (!isStopped) {
       const { shard } = options.selection ?? {}
       const sink = await openStore({
         blobs,

@@ -1,3 +1,5 @@
+import { computedDigest } from '../src/engine/digest.js'
+import type { Precision } from '../src/engine/engine.js'
 import { StanflowError } from '../src/errors.js'
 import { countFlops, type Flops } from '../src/model/flops.js'
 import { DTYPE_BYTES, elements } from '../src/model/formats/stored.js'
@@ -21,6 +23,8 @@ export interface InfoOptions {
 
 /** What a model is and costs; nothing is run. */
 export interface ModelDescription extends Pick<OpenModel, 'name' | 'config' | 'digest' | 'scale' | 'random'> {
+  /** Under which digest results of each precision are kept, int8 without a calibration. */
+  readonly digests: Readonly<Record<Precision, string>>
   readonly structure: string
   /** Layers of the structure. */
   readonly depth: number
@@ -66,6 +70,7 @@ export function describeModel({ model, branch, structure, frames }: InfoOptions)
   const cost = publishedCost(opened, frames)
   return {
     ...{ name: opened.name, config, digest: opened.digest, scale: opened.scale, random: opened.random },
+    digests: digestsOf(opened.digest),
     structure: name,
     depth: opened.structure.depth(weights.names),
     parameters: { total, vision, text, structure: total - sum(/./) },
@@ -82,6 +87,11 @@ export function describeModel({ model, branch, structure, frames }: InfoOptions)
       results: PUBLISHED_RESULTS.filter((result) => result.structure === name),
     },
   }
+}
+
+function digestsOf(model: string): Record<Precision, string> {
+  const of = (precision: Precision): string => computedDigest(model, precision)
+  return { fp32: of('fp32'), bf16: of('bf16'), fp16: of('fp16'), int8: of('int8') }
 }
 
 function storedBytes({ weights }: OpenModel): Record<string, number> {

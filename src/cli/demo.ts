@@ -35,6 +35,8 @@ Examples:
   stanflow demo --to /tmp/demo --model ~/models/clip-vit-base-patch32
 `
 
+const REPEATED = 'All of it was there from an earlier run; with another --to folder it is computed anew.'
+
 /** A demo video with what the model says of it. */
 interface Verdict {
   readonly source: string
@@ -129,6 +131,7 @@ function text({ verdicts, runs, rendering, page }: Outcome): string {
     `rendering  ${formatDuration(rendering)}`,
     ...summaries.map(([sample, summary]) => `${sample.padEnd(9)}  ${runLine(summary)}`),
     `report     ${printable(page)}`,
+    ...(summaries.some(([, { done, failed }]) => done + failed > 0) ? [] : [REPEATED]),
     ...[...notes].map((note) => `note: ${note}`),
   ].join('\n')
 }

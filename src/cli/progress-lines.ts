@@ -91,7 +91,8 @@ function fraction(progress: BackfillProgress): number {
   return wanted > 0 ? handled(progress) / wanted : 0
 }
 
-function eta({ listed }: BackfillProgress, { eta: seconds }: Pace): string {
+function eta({ found, skipped, listed }: BackfillProgress, { eta: seconds }: Pace): string {
+  if (listed && found === skipped) return 'nothing left to do'
   if (seconds !== undefined) return `ETA ${formatDuration(Math.ceil(seconds))}`
   return listed ? 'ETA …' : 'still listing'
 }

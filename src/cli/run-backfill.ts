@@ -1,7 +1,11 @@
 import type { BackfillHooks, BackfillOptions, BackfillSummary } from '../../pipelines/backfill.js'
 import { JsonReporter } from './events.js'
+import { printable } from './format.js'
 import { progressReporter } from './progress.js'
 import { drainOnSignals } from './signals.js'
+
+/** A model that loads for longer than this is spoken of. */
+const PATIENCE_MS = 3000
 
 export interface Told {
   readonly json: boolean
@@ -18,12 +22,18 @@ export async function runBackfill(options: BackfillOptions, told: Told): Promise
     () => reporter.stopping(),
     () => reporter.end(),
   )
+  const loading = setTimeout(() => {
+    if (!json) process.stderr.write(`loading model ${printable(options.model)} ...\n`)
+  }, PATIENCE_MS)
   try {
     // Loaded late: --help and --version need no model runtime.
     const { backfill } = await import('../../pipelines/backfill.js')
     const summary = await backfill(options, {
       signal: drain.signal,
-      ...(opening && { onStart: (about) => reporter.started(about) }),
+      onStart: (about) => {
+        clearTimeout(loading)
+        if (opening) reporter.started(about)
+      },
       onDeadLetter: (letter) => reporter.failed?.(letter),
       ...(!options.dryRun && { onProgress: (progress) => reporter.progress(progress) }),
       ...(onPlan !== undefined && { onPlan }),
@@ -31,6 +41,7 @@ export async function runBackfill(options: BackfillOptions, told: Told): Promise
     if (!json && !options.dryRun) reporter.progress(summary)
     return summary
   } finally {
+    clearTimeout(loading)
     reporter.end()
     drain.release()
   }

@@ -9,7 +9,7 @@ const EXAMPLES_SHOWN = 10
 export function summaryText(summary: BackfillSummary, report?: string): string {
   const { found, done, skipped, failed, clips, frames, fetchedBytes, seconds, to, drained, notes } = summary
   const rows = [
-    ['found', formatCount(found), 'videos'],
+    ['found', formatCount(found), found === 1 ? 'video' : 'videos'],
     ['done', formatCount(done)],
     ['skipped', formatCount(skipped), ...(skipped > 0 ? ['done before'] : [])],
     ['failed', formatCount(failed)],

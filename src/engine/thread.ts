@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import { asStanflowError, StanflowError } from '../errors.js'
 import { canSplit, textGraph } from '../model/graphs.js'
 import { type OpenModel, openModel } from '../model/load.js'
 import { calibrationDigest } from './calibration/file.js'
 import { type ClipEncoder, sharingEncoder, wholeEncoder } from './clip-encoder.js'
+import { computedDigest } from './digest.js'
 import type { Engine, LoadRequest, ModelInfo } from './engine.js'
 import { engineModule } from './open.js'
 import type { Answer, Loaded, Question } from './protocol.js'
@@ -55,15 +55,10 @@ function describe({
       `${structure.name} takes at most ${structure.maxFrames} frames, not ${frames}`,
     )
   }
-  const calibration = calibrationDigest(request, digest)
-  const calibrated = calibration === undefined ? [] : [calibration]
   return {
     name,
     structure: structure.name,
-    // Another precision gives other vectors, and so does another calibration.
-    digest: createHash('sha256')
-      .update([digest, precision, ...calibrated].join(' '))
-      .digest('hex'),
+    digest: computedDigest(digest, precision, calibrationDigest(request, digest)),
     ...(tokenizer.digest !== undefined && { textDigest: `${tokenizer.digest} ${TEXT_LENGTH}` }),
     random,
     parameters,

@@ -96,7 +96,7 @@ figcaption { margin-top: 0.15rem; color: var(--soft); font-size: 0.75rem; }
 }
 .label { display: flex; align-items: baseline; }
 .label bdi {
-  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2; overflow: hidden;
+  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; line-clamp: 2; overflow: hidden;
 }
 .labels li .num, td.num:last-child { text-align: right; }
 .labels li .meta { grid-column: 1 / -1; padding-left: 1.05rem; font-size: 0.8125rem; }

@@ -42,7 +42,7 @@ async function run(model: string, { json, branch, structure, frames }: Flags): P
 }
 
 function text(model: ModelDescription): string {
-  const { config, parameters, memory, digest, structure, depth, published, frames } = model
+  const { config, parameters, memory, digest, digests, structure, depth, published, frames } = model
   const { vision: v, text: t } = config
   const layers = depth > 0 ? `, ${depth} layers` : ''
   const million = (n: number): string => `${(n / 1e6).toFixed(1)} M`
@@ -68,6 +68,10 @@ function text(model: ModelDescription): string {
     ],
     ['', `${formatBytes(memory.clip)} a clip of pixels${shared(memory.sharedFrame)}`],
     ['digest', digest],
+    [
+      'in results',
+      `model=${digests.fp32.slice(0, 12)} in fp32, ${digests.bf16.slice(0, 12)} in bf16, ${digests.fp16.slice(0, 12)} in fp16`,
+    ],
   ]
   return [
     `${printable(model.name)}: CLIP with ${structure}`,

@@ -7,21 +7,11 @@ import { StanflowError } from '../../errors.js'
 const HINT =
   'Run `npm run build:openvino` in a checkout of stanflow, or `pip install openvino` in the Python on your PATH, or set OPENVINO_LIB to libopenvino_c.so.'
 
-/** A place to look for OpenVINO's C library, in words and as paths to try. */
-interface Place {
-  readonly name: string
-  paths(): readonly string[]
-}
-
-/** Where the library may be, in the order in which they are tried. */
-const PLACES: readonly Place[] = [
-  {
-    name: 'npm run build:openvino',
-    paths: () =>
-      inFolder(fileURLToPath(new URL('../../../../.cache/openvino/openvino/libs', import.meta.url))),
-  },
-  { name: 'the openvino package of python3', paths: () => inFolder(pythonFolder()) },
-  { name: 'the system', paths: () => [systemName()] },
+/** Where the library may be, in the order in which they are tried: our own, the one of python3, the system's. */
+const PLACES: readonly (() => readonly string[])[] = [
+  () => inFolder(fileURLToPath(new URL('../../../../.cache/openvino/openvino/libs', import.meta.url))),
+  () => inFolder(pythonFolder()),
+  () => [systemName()],
 ]
 
 /**
@@ -30,21 +20,22 @@ const PLACES: readonly Place[] = [
  */
 export function findLibrary<T>(load: (path: string) => T, env: NodeJS.ProcessEnv = process.env): T {
   const given = env.OPENVINO_LIB
-  const places = given === undefined ? PLACES : [{ name: `OPENVINO_LIB=${given}`, paths: () => named(given) }]
+  const places = given === undefined ? PLACES : [() => named(given)]
   let cause: unknown
-  for (const path of places.flatMap((place) => place.paths())) {
+  for (const path of places.flatMap((paths) => paths())) {
     try {
       return load(path)
     } catch (error) {
-      cause ??= error
+      // That the system has none is no news; that one which is there does not load is.
+      if (path !== systemName()) cause ??= error
     }
   }
-  const looked = places.map(({ name }) => name).join(', ')
   const why = cause instanceof Error ? ` (${cause.message})` : ''
-  throw new StanflowError('ENGINE_MISSING', `OpenVINO's library was not found by ${looked}${why}`, {
-    hint: HINT,
-    cause,
-  })
+  const message =
+    given !== undefined || cause !== undefined
+      ? `OpenVINO's library does not load${given === undefined ? '' : ` from OPENVINO_LIB=${given}`}${why}`
+      : 'OpenVINO is not installed'
+  throw new StanflowError('ENGINE_MISSING', message, { hint: HINT, cause })
 }
 
 function named(path: string): readonly string[] {

@@ -25,7 +25,10 @@ const BRANCH = 'branch.safetensors'
 /** Finds the weight files behind a path: a file, an index of shards, or a model folder. @throws StanflowError MODEL_NOT_FOUND */
 export function findSource(path: string): Source {
   const stats = statSync(path, { throwIfNoEntry: false })
-  if (stats === undefined) throw new StanflowError('MODEL_NOT_FOUND', `there is no file or folder ${path}`)
+  if (stats === undefined)
+    throw new StanflowError('MODEL_NOT_FOUND', `there is no file or folder ${path}`, {
+      hint: 'Check the path.',
+    })
   if (!stats.isDirectory())
     return path.endsWith('.index.json')
       ? { files: shards(path), folder: dirname(path) }
