@@ -1,6 +1,7 @@
 export * from '../operators/index.js'
 export type * from '../src/domain.js'
 export { asStanflowError, ERROR_CODES, type ErrorCode, StanflowError } from '../src/errors.js'
+export { type ArchiveHooks, type ArchiveOptions, type ArchiveSummary, archive } from './archive.js'
 export {
   type BackfillHooks,
   type BackfillOptions,
@@ -8,6 +9,7 @@ export {
   type BackfillSummary,
   backfill,
 } from './backfill.js'
+export { type ConsumeHooks, type ConsumeOptions, type ConsumeSummary, consume } from './consume.js'
 export { type ExportedModel, type ExportHooks, type ExportOptions, exportModel } from './export-model.js'
 export { describeModel, type InfoOptions, type ModelDescription } from './model-info.js'
 export {
@@ -20,6 +22,10 @@ export {
   type PullOptions,
   pull as pullModel,
 } from './models.js'
+export { type Retried, type RetryHooks, type RetryOptions, retry } from './retry.js'
+export { type SubmitHooks, type SubmitOptions, type SubmitSummary, submit } from './submit.js'
+export { type TailOptions, type TailRecord, tail } from './tail.js'
+export { type CreateTopicsOptions, createTopics, listTopics, type TopicRow } from './topics.js'
 export {
   type Verification,
   type VerifiedWay,

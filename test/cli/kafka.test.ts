@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { openKafka } from '../../src/connect/kafka/open.js'
@@ -128,9 +129,12 @@ describe('stanflow consume', () => {
       assert.match(stderr, /error KAFKA_TOO_LARGE: .*\nhint: .*max\.message\.bytes/)
       // Once the topic takes it, it is there.
       await admin.deleteTopics([letters])
+      while ((await admin.describeTopics([letters])).length > 0) await sleep(50)
       await admin.createTopics(specs)
       const second = start(args, { cwd: dir, env })
-      while ((await codes()).length < 1) assert.equal(second.child.exitCode, null)
+      while ((await codes()).length < 1) {
+        if (second.child.exitCode !== null) assert.fail((await second.finished).stderr)
+      }
       second.child.kill('SIGTERM')
       assert.equal((await second.finished).code, 0)
       assert.deepEqual(await codes(), ['KAFKA_SCHEMA'])
