@@ -75,8 +75,8 @@ test('twelve frames of a long video cost a small part of its bytes, wherever its
       )
       assert.ok(bytes > 50_000_000, `${bytes}`)
       assert.ok(probed < bytes * 0.02, `${probed} of ${bytes} for the probe`)
-      // ffmpeg decodes on until it is ended, the further the busier this machine is: half the file was seen, where an idle
-      // machine takes a tenth. node-av stops by itself.
+      // ffmpeg decodes on until it is ended, the further the busier this machine is: more than half the file was seen.
+      // node-av stops by itself.
       const part = reader.name === 'node-av' ? 0.15 : 0.9
       assert.ok(file.fetched < bytes * part, `${file.fetched} of ${bytes}`)
       file.close()
