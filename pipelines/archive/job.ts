@@ -169,7 +169,8 @@ export class ArchiveJob {
         lost: new AbortController(),
       }
       this.#held.set(partitionKey(at), held)
-      void this.#begin(held)
+      // What goes wrong is thrown by `run`.
+      this.#begin(held).catch(() => undefined)
     }
     this.#log.info({ partitions: partitions.length }, 'partitions assigned')
   }
@@ -227,7 +228,16 @@ export class ArchiveJob {
     held.segment.add(row)
   }
 
-  async #row({ at }: Held, record: ConsumedRecord): Promise<Row | undefined> {
+  async #row(held: Held, record: ConsumedRecord): Promise<Row | undefined> {
+    let row: Row | undefined
+    await this.#persist(held, async () => {
+      row = await this.#decoded(held.at, record)
+    })
+    return row
+  }
+
+  /** `undefined` where it is a dead letter. @throws what may pass */
+  async #decoded(at: TopicPartition, record: ConsumedRecord): Promise<Row | undefined> {
     const { prefix, group } = this.#parts.options
     const { offset, timestamp, value } = record
     const facts = { offset, timestamp, bytes: (value?.length ?? 0) + 100 }
@@ -289,7 +299,7 @@ export class ArchiveJob {
     return next
   }
 
-  /** Goes on trying while what is wrong may pass. */
+  /** Goes on trying while what is wrong may pass, or until the partition is lost. @throws what does not pass */
   async #persist(held: Held, step: () => Promise<void>): Promise<void> {
     for (let tries = 0; !held.lost.signal.aborted; tries++) {
       try {
@@ -299,7 +309,8 @@ export class ArchiveJob {
         if (!PASSING.includes(error.code) || (this.#signal.aborted && tries >= DRAINING_TRIES)) {
           this.#failure ??= error
           this.#wake()
-          return
+          // Nothing after it may be written: the offset committed with that would pass over what is missing.
+          throw error
         }
         this.#log.warn(
           { code: error.code, reason: error.message, partition: partitionKey(held.at) },

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   concatMap,
   connect,
@@ -70,6 +71,8 @@ interface Request {
   /** Gives back its place among what is decoded; once. */
   readonly leave: () => void
 }
+
+const MOST_WAIT_MS = 15_000
 
 /** The picture: records → videos → frames → clips → batches → embeddings → labels → records. */
 export class ConsumeJob {
@@ -164,14 +167,24 @@ export class ConsumeJob {
       const trace = beginSpan('stanflow.consume', 'consumer', at, traceOf(headers))
       try {
         if (work.quarantined) throw quarantined(work)
-        const request = await this.#request(work, value, trace)
+        const request = await this.#whileAway(work, () => this.#request(work, value, trace))
+        // Nothing that is done for it counts any more, or nothing new is begun.
+        if (request === undefined || work.signal.aborted) {
+          trace.end()
+          continue
+        }
+        // Whoever takes the request takes its place too, so it is given back from here on only.
+        work.signal.addEventListener('abort', request.leave, { once: true })
         this.#requests.set(request.video, request)
         this.#parts.metrics.stage('open', performance.now() - begun)
         const { source } = request.video
         this.#parts.log.debug({ source, at: placeText(work.at, work.record.offset) }, 'input begun')
         yield request
-      } catch (error) {
-        this.#bury(work, asStanflowError(error), trace)
+      } catch (thrown) {
+        const error = asStanflowError(thrown)
+        // No record's own fault: the next one would fare alike.
+        if (error.code === 'KAFKA_AUTH') throw error
+        this.#bury(work, error, trace)
       }
     }
 
@@ -185,6 +198,23 @@ export class ConsumeJob {
     }
   }
 
+  /** A registry that is away is waited for, however long; undefined where that came to nothing. */
+  async #whileAway<T>(work: Work, step: () => Promise<T>): Promise<T | undefined> {
+    const signal = AbortSignal.any([this.#signal, work.signal])
+    for (let tries = 0; ; tries++) {
+      try {
+        return await step()
+      } catch (thrown) {
+        const { code, message: reason } = asStanflowError(thrown)
+        if (code !== 'KAFKA_REGISTRY') throw thrown
+        if (signal.aborted) return undefined
+        this.#parts.log.warn({ code, reason, at: placeText(work.at, work.record.offset) }, 'tried again')
+        const pause = Math.min(MOST_WAIT_MS, 200 * 2 ** tries) * (0.5 + Math.random())
+        await sleep(pause, undefined, { signal }).catch(() => undefined)
+      }
+    }
+  }
+
   async #request(work: Work, value: Buffer, trace: Traced): Promise<Request> {
     const { options, places } = this.#parts
     const { wire, prefix } = this.#context
@@ -193,7 +223,6 @@ export class ConsumeJob {
       if (!left) this.#decoding.give()
       left = true
     }
-    work.signal.addEventListener('abort', leave, { once: true })
     if (work.at.topic === topicName(prefix, 'clips')) {
       const clip = await wire.decode('clip', value)
       const { frames } = options.sampling

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { pino } from 'pino'
 import { archive } from '../../pipelines/archive.js'
 import { type ConsumeOptions, type ConsumeSummary, consume } from '../../pipelines/consume.js'
 import { retry } from '../../pipelines/retry.js'
@@ -19,6 +20,7 @@ import type { EmbeddingRecord, LabelsRecord } from '../../src/connect/kafka/reco
 import { TOPIC_NAMES, type TopicName } from '../../src/connect/kafka/topics.js'
 import { renderVideo } from '../../src/media/encode.js'
 import { clipRecords } from '../harness/feed.js'
+import { FaultProxy } from '../support/fault-proxy.js'
 import { sharedBroker, sharedRegistry, topicPrefix } from '../support/kafka.js'
 import { query } from '../support/query.js'
 
@@ -168,6 +170,84 @@ for (const wire of ['JSON', 'Avro'] as const) {
     )
   })
 }
+
+test('a registry that is away is waited for: nothing becomes a dead letter for it', async () => {
+  const prefix = topicPrefix()
+  const registry = await sharedRegistry()
+  const proxy = await FaultProxy.start({ target: { port: Number(new URL(registry).port) } })
+  try {
+    const { cluster, consuming, all } = jobs(prefix, registry)
+    await createTopics({ ...cluster, partitions: 1 })
+    await submit({ ...cluster, inputs: [join(dir, '0.mp4')], root: dir, again: false, dryRun: false })
+    await proxy.set('refused')
+    const lines: { msg: string; code?: string }[] = []
+    const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+    const stop = new AbortController()
+    const deadline = Date.now() + WAIT_MS
+    const until = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
+      while (!(await holds())) {
+        if (Date.now() > deadline) throw new Error(`${what}: not in time`)
+        await sleep(100)
+      }
+    }
+    const running = consume(
+      { ...consuming, registry: Object.assign(new URL(registry), { port: proxy.port }).href },
+      { signal: stop.signal, log },
+    )
+    await until('it waits', async () => lines.some(({ code }) => code === 'KAFKA_REGISTRY'))
+    await proxy.set('none')
+    await until('results', async () => (await all('labels')).length === 3)
+    stop.abort()
+    const { clips, deadLetters } = await running
+    assert.deepEqual([clips, deadLetters], [3, 0])
+    assert.deepEqual(await all('dead-letter'), [])
+  } finally {
+    await proxy.stop()
+  }
+})
+
+test('an archive passes over nothing that it could not write', async () => {
+  const prefix = topicPrefix()
+  const { cluster } = jobs(prefix)
+  await createTopics({ ...cluster, partitions: 1 })
+  const client = await openKafka({ brokers })
+  // Each of another sampling, so that each is a file of its own.
+  const records = ['a', 'b', 'c'].map((sampling, n) => {
+    const facts = { clip_id: sampling, source: 'v.mp4', clip_index: n, start: n, end: n + 1, sampling }
+    const vector = Buffer.from(Float32Array.of(1).buffer).toString('base64')
+    const value = { ...facts, model_digest: 'f'.repeat(64), frame_times: [n], dim: 1, vector }
+    return {
+      topic: `${prefix}embeddings`,
+      key: 'v.mp4',
+      value: Buffer.from(JSON.stringify(value)),
+      headers: {},
+    }
+  })
+  await (await client.producer()).send(records)
+  await client.close()
+  const to = join(dir, 'archive-blocked')
+  const blocked = join(to, 'embeddings', `model=${'f'.repeat(12)}`, 'sample=a')
+  await mkdir(dirname(blocked), { recursive: true })
+  await writeFile(blocked, 'no folder')
+  const archiving = {
+    ...cluster,
+    group: `${prefix}archive`,
+    to,
+    rollRecords: 1,
+    rollTime: 60,
+    sessionTimeout: 6,
+  }
+  await assert.rejects(archive({ ...archiving, untilQuiet: 3 }), { code: 'OUTPUT_WRITE' })
+  await rm(blocked)
+  await archive({ ...archiving, untilQuiet: 3 })
+  const rows = await query<{ clip_id: string }>(
+    `select clip_id from read_parquet('${to}/embeddings/**/*.parquet') order by clip_id`,
+  )
+  assert.deepEqual(
+    rows.map(({ clip_id }) => clip_id),
+    ['a', 'b', 'c'],
+  )
+})
 
 async function parquetFiles(to: string): Promise<string[]> {
   return (await readdir(to, { recursive: true })).filter((name) => name.endsWith('.parquet')).sort()

@@ -1,6 +1,23 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import type { Admin, Checkpoint, Range, TopicFacts, TopicSpec } from '../client.js'
-import { kafkaError } from '../errors.js'
+import { kafkaError, protocolType } from '../errors.js'
+
+const LEADERLESS = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']
+const LEADER_TRIES = 20
+const LEADER_MS = 100
+
+/** A broker is told that it leads a new topic's partition a moment after everybody else is. */
+async function whileLeaderless<T>(call: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await call()
+    } catch (error) {
+      if (tries === LEADER_TRIES || !LEADERLESS.includes(protocolType(error) ?? '')) throw error
+      await sleep(LEADER_MS)
+    }
+  }
+}
 
 export class KafkaJsAdmin implements Admin {
   readonly #admin: kafkajs.Admin
@@ -60,7 +77,7 @@ export class KafkaJsAdmin implements Admin {
 
   async ranges(topic: string): Promise<readonly Range[]> {
     return this.#call(`Cannot read the offsets of ${topic}`, async () => {
-      const offsets = await this.#admin.fetchTopicOffsets(topic)
+      const offsets = await whileLeaderless(() => this.#admin.fetchTopicOffsets(topic))
       return offsets
         .map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }))
         .sort((a, b) => a.partition - b.partition)
