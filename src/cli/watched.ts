@@ -12,6 +12,8 @@ export interface Watch {
   readonly waiting: (waiting: () => string | undefined) => void
 }
 
+const LINGER_MS = 5000
+
 /** Runs a job that goes on and on under the eyes of those who operate it: logs, metrics, health, traces. */
 export async function watched<T>(
   command: string,
@@ -46,6 +48,8 @@ export async function watched<T>(
     failure = asStanflowError(error).code
     throw error
   } finally {
+    // Whatever a library still waits for must not keep a process from ending that has been told to.
+    setTimeout(() => process.exit(), LINGER_MS).unref()
     await server?.close()
     await flush().catch((error: unknown) => log.warn({ reason: String(error) }, 'traces were not delivered'))
   }

@@ -8,7 +8,7 @@ import type {
   Producer,
   TransactionalProducer,
 } from '../client.js'
-import { kafkaError } from '../errors.js'
+import { kafkaError, within } from '../errors.js'
 import type { Compression, KafkaSettings, SaslSettings } from '../settings.js'
 import { KafkaJsAdmin } from './admin.js'
 import { registerCodecs } from './codecs.js'
@@ -26,6 +26,8 @@ const COMPRESSION: Readonly<Record<Compression, kafkajs.CompressionTypes>> = {
 
 /** About seven seconds in all: a broker that restarts is waited for by whoever calls, not in here. */
 const RETRY: kafkajs.RetryOptions = { initialRetryTime: 100, retries: 6, maxRetryTime: 3000 }
+
+const CLOSE_MS = 5000
 
 registerCodecs()
 
@@ -74,7 +76,9 @@ export class KafkaJsClient implements KafkaClient {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#opened].map((one) => one.close()))
+    // A connection that broke may never answer; nothing depends on its end.
+    const closing = [...this.#opened].map((one) => within(CLOSE_MS, 'Cannot disconnect', one.close()))
+    await Promise.allSettled(closing)
   }
 
   #keep<T extends { close(): Promise<void> }>(one: T): T {
