@@ -197,6 +197,8 @@ export const configSchema = z.object({
     group: 'Kafka',
     about: 'schema registry: values are Avro then',
     unset: 'values are JSON',
+    // It may hold a user and a password.
+    secret: true,
   }),
   compression: key(choice('zstd', 'lz4', 'gzip', 'none'), 'zstd', {
     group: 'Kafka',

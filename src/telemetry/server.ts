@@ -29,8 +29,11 @@ export class StatusServer {
         response.writeHead(status, { 'content-type': type }).end(text)
       }
       const path = url?.split('?')[0]
-      if (path === '/metrics') say(200, await metrics.registry.metrics(), metrics.registry.contentType)
-      else if (path === '/healthz') answer(health.failing(), say)
+      if (path === '/metrics') {
+        // A gauge that cannot be read must not end the process.
+        const text = await metrics.registry.metrics().catch((error: unknown) => String(error))
+        say(200, text, metrics.registry.contentType)
+      } else if (path === '/healthz') answer(health.failing(), say)
       else if (path === '/readyz') answer(health.failing() ?? health.waiting(), say)
       else say(404, 'There is /metrics, /healthz and /readyz.\n')
     })
