@@ -11,7 +11,7 @@ const LEADER_MS = 100
 async function whileLeaderless<T>(call: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
-      return await call()
+      return await within(CALL_MS, what, call())
     } catch (error) {
       if (tries === LEADER_TRIES || !LEADERLESS.includes(protocolType(error) ?? '')) throw error
       await sleep(LEADER_MS)
@@ -109,7 +109,7 @@ export class KafkaJsAdmin implements Admin {
 
   async #call<T>(what: string, call: () => Promise<T>): Promise<T> {
     try {
-      return await call()
+      return await within(CALL_MS, what, call())
     } catch (error) {
       throw kafkaError(what, error)
     }

@@ -18,6 +18,7 @@ interface Held {
 }
 
 const STOP_MS = 10_000
+const COMMIT_MS = 15_000
 const JOIN_MS = 90_000
 /** What trying again does not mend. */
 const HOPELESS: readonly string[] = ['KAFKA_AUTH', 'KAFKA_TLS', 'KAFKA_FORBIDDEN', 'KAFKA_TOPIC_MISSING']
@@ -120,12 +121,11 @@ export class KafkaJsConsumer implements Consumer {
   }
 
   async commit(checkpoints: readonly Checkpoint[]): Promise<void> {
+    const offsets = checkpoints.map(({ topic, partition, offset, metadata }) => {
+      return { topic, partition, offset: String(offset), metadata: metadata ?? null }
+    })
     try {
-      await this.#consumer.commitOffsets(
-        checkpoints.map(({ topic, partition, offset, metadata }) => {
-          return { topic, partition, offset: String(offset), metadata: metadata ?? null }
-        }),
-      )
+      await within(COMMIT_MS, 'Cannot commit offsets', this.#consumer.commitOffsets(offsets))
     } catch (error) {
       const what = `Cannot commit offsets of ${this.#options.group}`
       if (error instanceof Error && error.message.includes('not initialized')) {
