@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import type { Admin, Checkpoint, Range, TopicFacts, TopicSpec } from '../client.js'
-import { kafkaError, protocolType } from '../errors.js'
+import { kafkaError, protocolType, within } from '../errors.js'
+
+const CALL_MS = 60_000
 
 const LEADERLESS = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']
 const LEADER_TRIES = 20
@@ -11,7 +13,7 @@ const LEADER_MS = 100
 async function whileLeaderless<T>(call: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
-      return await within(CALL_MS, what, call())
+      return await call()
     } catch (error) {
       if (tries === LEADER_TRIES || !LEADERLESS.includes(protocolType(error) ?? '')) throw error
       await sleep(LEADER_MS)
