@@ -2,12 +2,9 @@ import { writeWhole } from '../src/connect/files/atomic.js'
 import { type Calibrated, calibrate } from '../src/engine/calibration/calibrate.js'
 import type { EngineName } from '../src/engine/engine.js'
 import { probeEngines } from '../src/engine/select.js'
-import { StanflowError } from '../src/errors.js'
-import { openReader } from '../src/media/open-reader.js'
 import type { ReaderName } from '../src/media/reader.js'
 import { openModel } from '../src/model/load.js'
-import { Places } from './places.js'
-import { type SampledVideo, sampleVideos } from './sample-videos.js'
+import { gatherVideos, type SampledVideo } from './sample-videos.js'
 
 export interface CalibrationOptions {
   /** Videos like those that will be embedded. */
@@ -66,29 +63,13 @@ async function bestForRanges(): Promise<EngineName> {
 }
 
 async function read(
-  { inputs, frames, videos, reader: wish }: CalibrationOptions,
+  { inputs, frames, videos, reader }: CalibrationOptions,
   side: number,
   signal: AbortSignal,
   onStep: CalibrationHooks['onStep'],
 ): Promise<readonly SampledVideo[]> {
-  const { reader } = await openReader(wish)
-  const places = new Places()
-  const clips: SampledVideo[] = []
-  try {
-    const onFailure = (source: string, error: StanflowError): void => {
-      onStep?.(`${source} is passed over: ${error.message}`)
-    }
-    for await (const clip of sampleVideos({ inputs, places, reader, frames, side, signal, onFailure })) {
-      clips.push(clip)
-      onStep?.(`video ${clips.length} of at most ${videos} decoded`)
-      if (clips.length >= videos) break
-    }
-  } finally {
-    await reader.close()
-    await places.close()
-  }
-  signal.throwIfAborted()
-  if (clips.length === 0)
-    throw new StanflowError('INPUT_NONE', 'No video could be read to measure the model on.')
-  return clips
+  return gatherVideos({
+    ...{ inputs, frames, side, signal, reader, most: videos, onStep },
+    onClip: (clips) => onStep?.(`video ${clips} of at most ${videos} decoded`),
+  })
 }

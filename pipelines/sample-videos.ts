@@ -1,9 +1,9 @@
 import { FramePool } from '../operators/index.js'
-import type { StanflowError } from '../src/errors.js'
-import { asStanflowError } from '../src/errors.js'
-import type { VideoReader } from '../src/media/reader.js'
+import { asStanflowError, StanflowError } from '../src/errors.js'
+import { openReader } from '../src/media/open-reader.js'
+import type { ReaderName, VideoReader } from '../src/media/reader.js'
 import { openVideo } from './open-video.js'
-import type { Places } from './places.js'
+import { Places } from './places.js'
 
 export interface SampleVideosOptions {
   readonly inputs: readonly string[]
@@ -49,4 +49,38 @@ export async function* sampleVideos(options: SampleVideosOptions): AsyncGenerato
       onFailure(video.source, asStanflowError(error))
     }
   }
+}
+
+export interface GatherOptions extends Pick<SampleVideosOptions, 'inputs' | 'frames' | 'side' | 'signal'> {
+  readonly reader: 'auto' | ReaderName
+  /** Clips to stop at. */
+  readonly most: number
+  /** What happens, in words. */
+  readonly onStep: ((step: string) => void) | undefined
+  /** So many clips are there now. */
+  readonly onClip?: (clips: number) => void
+}
+
+/** One clip of each of the first `most` videos, all in memory. @throws StanflowError INPUT_NONE where none can be read */
+export async function gatherVideos(options: GatherOptions): Promise<readonly SampledVideo[]> {
+  const { most, onStep, onClip, reader: wish, ...sampling } = options
+  const { reader } = await openReader(wish)
+  const places = new Places()
+  const clips: SampledVideo[] = []
+  try {
+    const onFailure = (source: string, { message }: StanflowError): void =>
+      onStep?.(`${source} is passed over: ${message}`)
+    for await (const clip of sampleVideos({ ...sampling, places, reader, onFailure })) {
+      clips.push(clip)
+      onClip?.(clips.length)
+      if (clips.length >= most) break
+    }
+  } finally {
+    await reader.close()
+    await places.close()
+  }
+  options.signal.throwIfAborted()
+  if (clips.length === 0)
+    throw new StanflowError('INPUT_NONE', 'No video could be read to measure the model on.')
+  return clips
 }

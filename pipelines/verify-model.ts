@@ -9,12 +9,10 @@ import type {
 } from '../src/engine/engine.js'
 import { loadOn } from '../src/engine/host.js'
 import { probeEngines } from '../src/engine/select.js'
-import { asStanflowError, StanflowError } from '../src/errors.js'
-import { openReader } from '../src/media/open-reader.js'
+import { asStanflowError } from '../src/errors.js'
 import { openModel } from '../src/model/load.js'
 import { drawnClips } from './drawn-clips.js'
-import { Places } from './places.js'
-import { sampleVideos } from './sample-videos.js'
+import { gatherVideos } from './sample-videos.js'
 
 export interface VerifyOptions {
   readonly model: string
@@ -166,22 +164,5 @@ async function gather(
   onStep: VerifyHooks['onStep'],
 ): Promise<readonly ClipPixels[]> {
   if (inputs.length === 0) return [...drawnClips(most, frames, side)]
-  const { reader } = await openReader('auto')
-  const places = new Places()
-  const clips: ClipPixels[] = []
-  try {
-    const onFailure = (source: string, { message }: StanflowError): void =>
-      onStep?.(`${source} is passed over: ${message}`)
-    for await (const clip of sampleVideos({ inputs, places, reader, frames, side, signal, onFailure })) {
-      clips.push(clip)
-      if (clips.length >= most) break
-    }
-  } finally {
-    await reader.close()
-    await places.close()
-  }
-  signal.throwIfAborted()
-  if (clips.length === 0)
-    throw new StanflowError('INPUT_NONE', 'No video could be read to measure the model on.')
-  return clips
+  return gatherVideos({ inputs, frames, side, signal, reader: 'auto', most, onStep })
 }
