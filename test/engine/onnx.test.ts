@@ -7,6 +7,7 @@ import { loadOn } from '../../src/engine/host.js'
 import { ReferenceAlgebra } from '../../src/engine/reference/algebra.js'
 import { clipText, clipVision, PIXEL_MEAN, PIXEL_STD } from '../../src/model/clip.js'
 import { openModel } from '../../src/model/load.js'
+import { pictures } from '../support/clips.js'
 import { maxDifference } from '../support/fixtures.js'
 import { tinyModelFolder } from '../support/model-folder.js'
 
@@ -28,15 +29,6 @@ const request = (model: string, more: Partial<LoadRequest> = {}): LoadRequest =>
   precision: 'fp32',
   ...more,
 })
-
-/** Pictures that differ from each other and over their area. */
-const pictures = (count: number, size: number, seed: number) =>
-  Array.from({ length: count }, (_, t) => ({
-    pixels: Uint8Array.from(
-      { length: size * size * 3 },
-      (_, i) => (i * (seed + 3) + t * 37 + ((i * i) >> 7)) % 256,
-    ),
-  }))
 
 describe('a Hugging Face CLIP folder with a STAN branch', () => {
   test('uint8 pictures become the embedding that the model computes in float64', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { after, describe, test } from 'node:test'
-import type { EngineReport, LoadedModel, LoadRequest, Precision } from '../../src/engine/engine.js'
+import type { EngineReport, LoadRequest, Precision } from '../../src/engine/engine.js'
 import { loadOn } from '../../src/engine/host.js'
 import { compileProperties, openvino } from '../../src/engine/openvino/engine.js'
 import { findLibrary } from '../../src/engine/openvino/find.js'
@@ -9,6 +9,7 @@ import { precisionsOf } from '../../src/engine/openvino/probe.js'
 import { asStanflowError, StanflowError } from '../../src/errors.js'
 import { trunkGraph } from '../../src/model/graphs.js'
 import { openModel } from '../../src/model/load.js'
+import { clip, using } from '../support/clips.js'
 import { maxDifference } from '../support/fixtures.js'
 import { tinyModelFolder } from '../support/model-folder.js'
 
@@ -26,24 +27,6 @@ const request = (more: Partial<LoadRequest> = {}): LoadRequest => ({
   precision: 'fp32',
   ...more,
 })
-
-const clip = (seed: number, size = 48) => ({
-  frames: Array.from({ length: 8 }, (_, t) => ({
-    pixels: Uint8Array.from(
-      { length: size * size * 3 },
-      (_, i) => (i * (seed + 3) + t * 37 + ((i * i) >> 7)) % 256,
-    ),
-  })),
-})
-
-async function using<T>(wanted: LoadRequest, work: (model: LoadedModel) => Promise<T>): Promise<T> {
-  const model = await loadOn(wanted)
-  try {
-    return await work(model)
-  } finally {
-    await model.close()
-  }
-}
 
 const report = async (): Promise<EngineReport> => (await openvino.probe())[0] as EngineReport
 const refusal = (code: string, hint: RegExp) => (error: unknown) => {

@@ -8,6 +8,7 @@ import { tfjs } from '../../src/engine/tfjs/engine.js'
 import { environment, loadLibrary } from '../../src/engine/tfjs/library.js'
 import { textGraph, videoGraph } from '../../src/model/graphs.js'
 import { openModel } from '../../src/model/load.js'
+import { clip, using } from '../support/clips.js'
 import { maxDifference } from '../support/fixtures.js'
 import { tinyModelFolder } from '../support/model-folder.js'
 
@@ -25,25 +26,6 @@ const request = (more: Partial<LoadRequest> = {}): LoadRequest => ({
   precision: 'fp32',
   ...more,
 })
-
-/** Pictures that differ from each other and over their area. */
-const clip = (seed: number, { size = 48, frames = 8 } = {}) => ({
-  frames: Array.from({ length: frames }, (_, t) => ({
-    pixels: Uint8Array.from(
-      { length: size * size * 3 },
-      (_, i) => (i * (seed + 3) + t * 37 + ((i * i) >> 7)) % 256,
-    ),
-  })),
-})
-
-async function using<T>(wanted: LoadRequest, work: (model: LoadedModel) => Promise<T>): Promise<T> {
-  const model = await loadOn(wanted)
-  try {
-    return await work(model)
-  } finally {
-    await model.close()
-  }
-}
 
 /** Both engines on the same clips and texts: the largest difference between their vectors. */
 async function differenceToOnnx(
