@@ -9,6 +9,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { makeFolder } from '../../../src/connect/files/folder.js'
 import { StanflowError } from '../../../src/errors.js'
 import { clips, inFolder, open, sql, store, stored, tree, video } from './support.js'
 import { clipsIn, contentIn, nameOf, VIDEOS } from './writer.js'
@@ -128,6 +129,14 @@ test(
   { skip: !existsSync('/proc/self') },
   () => assert.rejects(open('/proc/stanflow/out'), /Cannot write \/proc\/stanflow\/out/),
 )
+
+test('a folder that many make at once is there for each of them', () =>
+  inFolder(async (dir) => {
+    for (let round = 0; round < 200; round++) {
+      const leaf = (n: number): string => join(dir, `${round}/a/b/c/d=${n % 2}/e/f`)
+      await Promise.all([0, 1, 2, 3].map((n) => makeFolder(leaf(n))))
+    }
+  }))
 
 test('of eight runs that meet a dead lock at once, each stores or is refused, and nothing is doubled', () =>
   inFolder(async (dir) => {
