@@ -29,11 +29,12 @@ export interface TailRecord {
   readonly value: unknown
 }
 
-const VALUES: Readonly<Partial<Record<TopicName, ValueName>>> = {
+const VALUES: Readonly<Record<Exclude<TopicName, 'dead-letter'>, ValueName>> = {
   videos: 'video',
   clips: 'clip',
   embeddings: 'embedding',
   labels: 'label',
+  events: 'event',
 }
 
 /** Records of topics as they come, until aborted. */
@@ -75,9 +76,8 @@ async function shownValue(
 ): Promise<unknown> {
   if (value === null) return null
   if (name === 'dead-letter') return deadLetterFacts(headers) ?? null
-  const schema = VALUES[name]
   try {
-    return schema === undefined ? JSON.parse(value.toString('utf8')) : await wire.decode(schema, value)
+    return await wire.decode(VALUES[name], value)
   } catch (error) {
     const { code, message } = asStanflowError(error)
     return { error: code, message }

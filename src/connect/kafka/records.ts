@@ -49,12 +49,33 @@ export interface LabelsRecord extends ResultRecord {
   readonly labels: readonly { readonly label: string; readonly score: number; readonly similarity: number }[]
 }
 
+export type EventKind = 'rule-opened' | 'rule-closed' | 'camera-up' | 'camera-down' | 'camera-gap'
+
+export interface EventRecord {
+  readonly event_id: string
+  readonly episode_id: string
+  readonly source: string
+  /** An `EventKind`, or what a later version calls it. */
+  readonly kind: string
+  readonly start: number
+  readonly end: number | null
+  readonly rule: string | null
+  readonly label: string | null
+  readonly peak: number | null
+  readonly clip_ids: readonly string[]
+  readonly thumbnail: string | null
+  readonly video: string | null
+  readonly code: string | null
+  readonly detail: string | null
+}
+
 /** The values of topics, by the schema's file name. */
 export interface Values {
   readonly video: VideoRecord
   readonly clip: ClipRecord
   readonly embedding: EmbeddingRecord
   readonly label: LabelsRecord
+  readonly event: EventRecord
 }
 
 export type ValueName = keyof Values

@@ -19,6 +19,7 @@ const TOPIC_OF: Readonly<Record<ValueName, TopicName>> = {
   clip: 'clips',
   embedding: 'embeddings',
   label: 'labels',
+  event: 'events',
 }
 
 const MAGIC = 0

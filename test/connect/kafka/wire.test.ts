@@ -27,6 +27,18 @@ const VALUES: Values = {
     label_set: 's',
     labels: [{ label: 'a cat', score: Math.fround(0.7), similarity: Math.fround(0.2) }],
   } satisfies LabelsRecord,
+  event: {
+    ...{
+      event_id: 'e',
+      episode_id: 'p',
+      source: 'camera:door',
+      kind: 'rule-opened',
+      start: 1.8e9,
+      end: null,
+    },
+    ...{ rule: 'fall', label: 'a person falls', peak: Math.fround(0.8), clip_ids: ['c'], thumbnail: null },
+    ...{ video: 's3://b/e.mp4', code: null, detail: null },
+  },
 }
 const NAMES = Object.keys(VALUES) as ValueName[]
 
