@@ -1,0 +1,118 @@
+import { stat } from 'node:fs/promises'
+import { dirname, extname, resolve } from 'node:path'
+import { z } from 'zod'
+import { StanflowError } from '../errors.js'
+import type { DataItem, DataSetFormat } from './dataset.js'
+import { readText, rowsOf } from './files.js'
+import { locate } from './videos.js'
+
+const words = z.string().trim().min(1)
+/** Empty cells of a CSV say nothing. */
+const blank = (value: unknown): unknown => (value === '' ? undefined : value)
+const maybe = z.preprocess(blank, words.optional())
+const seconds = z.preprocess(blank, z.coerce.number().min(0).optional())
+
+const Line = z
+  .object({
+    path: maybe,
+    video: maybe,
+    text: maybe,
+    caption: maybe,
+    captions: z.array(words).optional(),
+    label: maybe,
+    contrast: maybe,
+    start: seconds,
+    end: seconds,
+    split: maybe,
+  })
+  .transform(({ path, video, text, caption, captions = [], ...rest }) => ({
+    ...rest,
+    path: path ?? video,
+    captions: [text ?? caption, ...captions].filter((sentence) => sentence !== undefined),
+  }))
+type Line = z.output<typeof Line>
+
+/**
+ * A `.jsonl` or a `.csv` with a header: `path` (or `video`), `text` (or `caption`), `label`, `contrast`, and for a part of a
+ * video `start` and `end` in seconds; other columns are passed over. A video may have several lines. Paths are relative to
+ * `root`, or to the file. With a column `split` and a split asked for, only that split's lines count.
+ */
+export const table: DataSetFormat = {
+  name: 'table',
+  splits: ['all', 'train', 'val', 'test'],
+  async read({ place, root, split }) {
+    const lines = linesOf(place, await readText(place))
+    const chosen = split === 'all' ? lines : lines.filter((line) => line.split === split)
+    if (chosen.length === 0)
+      throw invalid(
+        split === 'all' ? `The data set ${place} is empty.` : `${place} has no line of the split ${split}.`,
+      )
+    const folder = root ?? dirname(place)
+    const items = new Map<string, Omit<DataItem, 'path'> & { path: string }>()
+    for (const line of chosen) add(items, line, folder)
+    const there = new Map<string, boolean>()
+    for (const { path } of items.values())
+      if (!there.has(path)) there.set(path, (await stat(path).catch(() => undefined)) !== undefined)
+    const wanted = [...items.values()].map((item) => ({
+      ...item,
+      path: there.get(item.path) ? item.path : undefined,
+    }))
+    const classes = [...new Set(chosen.flatMap(({ label }) => label ?? []))].sort()
+    return {
+      title: place,
+      ...(classes.length > 0 && { classes }),
+      ...locate(wanted, (id) => resolve(folder, id)),
+    }
+  },
+}
+
+/** Lines of one video, or of the same part of it, are one item. */
+function add(
+  items: Map<string, Omit<DataItem, 'path'> & { path: string }>,
+  line: Line,
+  folder: string,
+): void {
+  const { path: id = '', captions, label, contrast, start, end } = line
+  const key = JSON.stringify([id, start, end])
+  const before = items.get(key)
+  const named = { label: before?.label ?? label, contrast: before?.contrast ?? contrast }
+  items.set(key, {
+    ...{ id, path: resolve(folder, id), captions: [...(before?.captions ?? []), ...captions] },
+    ...(named.label !== undefined && { label: named.label }),
+    ...(named.contrast !== undefined && { contrast: named.contrast }),
+    ...(end !== undefined && { segment: { start: start ?? 0, end } }),
+  })
+}
+
+function linesOf(file: string, content: string): Line[] {
+  const rows: (readonly [unknown, number])[] =
+    extname(file).toLowerCase() === '.csv'
+      ? rowsOf(file, content).map((row, n) => [row, n + 2])
+      : content
+          .split('\n')
+          .flatMap((line, n) => (line.trim() === '' ? [] : [[json(file, line, n + 1), n + 1]]))
+  return rows.map(([row, number]) => {
+    const { success, data } = Line.safeParse(row)
+    if (!success || data.path === undefined)
+      throw invalid(`${file}, line ${number}: there is no path, or a field is no text.`)
+    if (data.captions.length === 0 && data.label === undefined)
+      throw invalid(`${file}, line ${number}: there is neither a text nor a label.`)
+    if (data.start !== undefined && (data.end === undefined || data.end <= data.start))
+      throw invalid(`${file}, line ${number}: a start needs an end after it.`)
+    return data
+  })
+}
+
+function json(file: string, line: string, number: number): unknown {
+  try {
+    return JSON.parse(line)
+  } catch (cause) {
+    throw invalid(`${file}, line ${number} is not JSON.`, cause)
+  }
+}
+
+const invalid = (message: string, cause?: unknown): StanflowError =>
+  new StanflowError('CONFIG_INVALID', message, {
+    hint: 'A .jsonl line is {"path": "a.mp4", "text": "a dog runs"}; a .csv has a header with path and text or label.',
+    ...(cause !== undefined && { cause }),
+  })

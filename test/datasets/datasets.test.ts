@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join, relative } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { DataSet } from '../../src/datasets/dataset.js'
+import { openDataSet } from '../../src/datasets/datasets.js'
+import { renderVideo } from '../../src/media/encode.js'
+import {
+  writeDidemo,
+  writeKinetics,
+  writeKineticsList,
+  writeLsmdc,
+  writeMsrvtt,
+  writeSsv2,
+} from '../support/data-sets.js'
+
+const dir = await mkdtemp(join(tmpdir(), 'stanflow-datasets-'))
+after(() => rm(dir, { recursive: true, force: true }))
+
+const video = join(dir, 'real.mp4')
+before(() => renderVideo(video, { codec: 'h264', filter: 'testsrc2=size=96x64:rate=10,trim=end_frame=20' }))
+
+/** What is found, as a person would write it down: captions by the name of the file. */
+const found = ({ items }: DataSet): Record<string, readonly string[]> =>
+  Object.fromEntries(items.map(({ path, captions }) => [basename(path), captions]))
+const lost = ({ missing }: DataSet): string[] => missing.map(({ id }) => id)
+
+async function made(name: string, write: (dir: string, videos: string[]) => Promise<void>): Promise<string> {
+  const at = join(dir, name)
+  await mkdir(at)
+  await write(at, [video])
+  return at
+}
+
+describe('data sets as they are published', () => {
+  test('MSR-VTT: 1k-A has a caption a video, 9k and 7k train with all of them, the full test too', async () => {
+    const at = await made('msrvtt', writeMsrvtt)
+    const test1k = await openDataSet({ data: `msrvtt:${at}` })
+    assert.deepEqual([test1k.title, test1k.split], ['MSR-VTT 1k-A', 'test'])
+    assert.deepEqual(found(test1k), {
+      'video9770.mp4': ['a person is connecting something to system'],
+      'video9771.mp4': ['a little girl does gymnastics, twice'],
+    })
+    assert.deepEqual(lost(test1k), ['video9999'])
+    const both = (id: string): string[] => [`first words about ${id}`, `second words about ${id}`]
+    const names = (set: DataSet): string[] => Object.keys(found(set))
+    const train = await openDataSet({ data: `msrvtt:${at}`, split: 'train' })
+    assert.deepEqual(names(train), ['video0.mp4', 'video1.mp4', 'video2.mp4', 'video6513.mp4'])
+    assert.deepEqual(train.items[3]?.captions, both('video6513'))
+    const seven = await openDataSet({ data: `msrvtt:${at}`, split: 'train-7k' })
+    assert.deepEqual(names(seven), ['video0.mp4', 'video1.mp4', 'video2.mp4'])
+    const full = await openDataSet({ data: `msrvtt:${at}`, split: 'full-test' })
+    assert.deepEqual(found(full), {
+      'video9770.mp4': both('video9770'),
+      'video9771.mp4': both('video9771'),
+    })
+  })
+
+  test('DiDeMo: what is said of a video is one paragraph about its first half minute', async () => {
+    const at = await made('didemo', writeDidemo)
+    const set = await openDataSet({ data: `didemo:${at}` })
+    assert.deepEqual(found(set), {
+      '26292851@N04_4253489686_265c3c8051.mp4': [
+        'someone kicks the bug towards some rocks. the camera pans left',
+      ],
+      '99996214@N00_5277035407_bb8738f945.3gp.mp4': ['A dog turns.'],
+    })
+    assert.deepEqual(set.items[0]?.segment, { start: 0, end: 31 })
+    assert.deepEqual(lost(set), ['1@N_2_3.mov'])
+  })
+
+  test('LSMDC: dots in names, stray quotes, several sentences a clip', async () => {
+    const at = await made('lsmdc', writeLsmdc)
+    const set = await openDataSet({ data: `lsmdc:${at}` })
+    assert.deepEqual(found(set), {
+      '0001_American_Beauty_00.00.51.926-00.00.54.129.mp4': ['SOMEONE, whose hair is dark, lies on the bed.'],
+      '1012_Unbreakable_00.05.16.065-00.05.21.941.mp4': ['The train slows'],
+    })
+    assert.deepEqual(lost(set), ['3064_SPARKLE_2012_01.41.07.000-01.41.11.793'])
+    const train = await openDataSet({ data: `lsmdc:${at}`, split: 'training' })
+    assert.deepEqual(Object.values(found(train)), [['He wakes.', 'He gets up.']])
+  })
+
+  test('Kinetics: trimmed clips by name, whole videos by their seconds', async () => {
+    const at = await made('kinetics', writeKinetics)
+    const set = await openDataSet({ data: `kinetics:${at}` })
+    assert.deepEqual(set.classes, ['abseiling', 'petting animal (not cat)', 'zumba'])
+    assert.deepEqual(
+      set.items.map(({ path, label, segment }) => [relative(at, path), label, segment]),
+      [
+        ['val/abseiling/-3B32lodo2M_000059_000069.mp4', 'abseiling', undefined],
+        ['val/0lqR7K4rMWs.mp4', 'petting animal (not cat)', { start: 1, end: 3 }],
+      ],
+    )
+    assert.deepEqual(lost(set), ['gone_gone_0_000000_000010'])
+  })
+
+  test('Kinetics: a list of paths and numbers, classes named beside it or by the folders', async () => {
+    const at = await made('list', writeKineticsList)
+    const told = async (data: string): Promise<unknown> => {
+      const { items, classes, missing } = await openDataSet({ data })
+      return [items.map(({ label, path }) => [label, relative(at, path)]), classes, missing.length]
+    }
+    const expected = [
+      [
+        ['abseiling', 'abseiling/-3B32lodo2M_000059_000069.mp4'],
+        ['air drumming', 'elsewhere/_dbcJuKJQNs_000040_000050.mp4'],
+      ],
+      ['abseiling', 'air drumming', 'zumba'],
+      1,
+    ]
+    assert.deepEqual(await told(`kinetics:${at}`), expected)
+    await rm(join(at, 'label_map_k400.txt'))
+    assert.deepEqual(await told(`kinetics:${join(at, 'kinetics400_val_list_videos.txt')}`), expected)
+  })
+
+  test('Something-Something v2: classes are templates without brackets, in the order of their numbers', async () => {
+    const at = await made('ssv2', writeSsv2)
+    const set = await openDataSet({ data: `ssv2:${at}` })
+    assert.deepEqual(set.classes, [
+      'Approaching something with your camera',
+      'Showing that something is inside something',
+      'Spinning something that quickly stops spinning',
+    ])
+    assert.deepEqual(
+      set.items.map(({ id, label, captions }) => [id, label, captions]),
+      [
+        [
+          '74225',
+          'Spinning something that quickly stops spinning',
+          ['spinning cube that quickly stops spinning'],
+        ],
+        ['116154', 'Showing that something is inside something', ['showing that pen is inside cup']],
+      ],
+    )
+    assert.deepEqual(lost(set), ['198186'])
+  })
+
+  test('a table: lines of one video come together; parts of a video and splits are told apart', async () => {
+    const file = join(dir, 'parts.csv')
+    const head = 'video,caption,label,start,end,split\n'
+    const rows =
+      'real.mp4,one,a,0,1,train\nreal.mp4,two,,0,1,train\nreal.mp4,three,b,1,2,test\ngone.mp4,four,,,,test\n'
+    await writeFile(file, `\uFEFF${head}${rows}`)
+    const all = await openDataSet({ data: file })
+    assert.deepEqual(
+      all.items.map(({ captions, label, segment }) => ({ captions, label, segment })),
+      [
+        { captions: ['one', 'two'], label: 'a', segment: { start: 0, end: 1 } },
+        { captions: ['three'], label: 'b', segment: { start: 1, end: 2 } },
+      ],
+    )
+    assert.deepEqual(all.missing, [{ id: 'gone.mp4', wanted: join(dir, 'gone.mp4') }])
+    const train = await openDataSet({ data: file, split: 'train' })
+    assert.deepEqual([train.items.length, train.classes], [1, ['a']])
+  })
+})
+
+describe('what is no data set', () => {
+  const wrong = async (name: string, content: string): Promise<string> => {
+    const file = join(dir, name)
+    await writeFile(file, content)
+    return file
+  }
+  const cases: readonly [string, () => Promise<string>, string, RegExp][] = [
+    [
+      'broken json lines',
+      () => wrong('broken.jsonl', '{"path": "a.mp4"'),
+      'CONFIG_INVALID',
+      /line 1 is not JSON/,
+    ],
+    [
+      'neither text nor label',
+      () => wrong('nothing.jsonl', '{"path": "a.mp4"}\n'),
+      'CONFIG_INVALID',
+      /line 1: there is neither a text nor a label/,
+    ],
+    ['no path', () => wrong('no-path.csv', 'text\nhello\n'), 'CONFIG_INVALID', /line 2: there is no path/],
+    ['nothing at all', () => wrong('empty.jsonl', '\n'), 'CONFIG_INVALID', /is empty/],
+    ['another kind', async () => `msrvt:${dir}`, 'USAGE_INVALID', /no kind of data set called msrvt/],
+    ['a folder alone', async () => dir, 'USAGE_INVALID', /folder of what kind/],
+    [
+      'a folder without annotations',
+      async () => `msrvtt:${dir}`,
+      'INPUT_NOT_FOUND',
+      /MSRVTT_JSFUSION_test.csv/,
+    ],
+    [
+      'a place that is not there',
+      async () => 'didemo:/nowhere',
+      'INPUT_NOT_FOUND',
+      /no data set at \/nowhere/,
+    ],
+    [
+      'another format under the name',
+      async () => `didemo:${await wrong('test_data.json', '[{"video": "a"}]')}`,
+      'CONFIG_INVALID',
+      /not in the published format: 0\.description/,
+    ],
+    [
+      'numbers without names',
+      async () => `kinetics:${await wrong('val.csv', 'a.mp4 0\nb.mp4 1\n')}`,
+      'CONFIG_INVALID',
+      /numbers its classes/,
+    ],
+  ]
+  for (const [name, data, code, message] of cases) {
+    test(`${name}: a sentence and a hint`, async () => {
+      await assert.rejects(openDataSet({ data: await data() }), { code, message })
+    })
+  }
+
+  test('a split that the kind does not have', async () => {
+    await assert.rejects(openDataSet({ data: `ssv2:${dir}`, split: 'test' }), {
+      code: 'USAGE_INVALID',
+      message: /no split test/,
+    })
+  })
+})
