@@ -1,7 +1,7 @@
 /**
  * The nouns every room shares. Data only, no behaviour.
  *
- * Times are seconds from the video's first frame. Pixels are RGB, 0..255, row-major `[height, width, 3]`.
+ * Times are seconds from the video's first frame; a camera's, whose source is `camera:ID`, are Unix seconds. Pixels are RGB, 0..255, row-major `[height, width, 3]`.
  */
 
 /** A video somewhere a reader can open it. */
@@ -31,6 +31,32 @@ export interface Frame {
   readonly index: number
   readonly time: number
   readonly pixels: Uint8Array
+}
+
+/** A camera's picture: `index` counts on and `time` (Unix seconds) ascends strictly, across reconnects too. */
+export interface LiveFrame extends Frame {
+  /** `camera:ID`. */
+  readonly source: string
+  /** Counts connections: between frames of different runs something may be missing. */
+  readonly run: number
+}
+
+/**
+ * A picture of a camera's stream as it came, compressed: a fragment of MP4. `header` and the pieces of one run, from one
+ * with `key` on, are together a playable file.
+ */
+export interface StreamPiece {
+  /** `camera:ID`. */
+  readonly source: string
+  readonly run: number
+  /** `ftyp` and `moov`; the same object for all pieces of a run. */
+  readonly header: Uint8Array
+  /** Unix seconds at which it is decoded, on the clock of the camera's frames. */
+  readonly time: number
+  /** Whether a decoder can start here. */
+  readonly key: boolean
+  /** `moof` and `mdat`, with whatever boxes lie between. */
+  readonly bytes: Uint8Array
 }
 
 /** Which frames make one clip: what sampling decides before anything is decoded. */
