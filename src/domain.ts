@@ -110,3 +110,36 @@ export interface Label {
 export interface LabelledEmbedding extends Embedding {
   readonly labels: readonly Label[]
 }
+
+/** What happens at a source. */
+export type EventKind = 'rule-opened' | 'rule-closed' | 'camera-up' | 'camera-down' | 'camera-gap'
+
+/** Something that happened at a source. What opens an episode and what closes it are two events. */
+export interface Event {
+  /** The same event made twice, by a replay say, has the same id. */
+  readonly id: string
+  /** Shared by what opens an episode and what closes it. */
+  readonly episodeId: string
+  readonly source: string
+  readonly kind: EventKind
+  /** Seconds, as in the source's clips: since 1970 for a camera. */
+  readonly start: number
+  /** `null` while it lasts. */
+  readonly end: number | null
+  readonly rule?: string
+  /** Of the rule's labels, the one that scored highest at the peak. */
+  readonly label?: string
+  /** The highest score so far, 0..1. */
+  readonly peak?: number
+  /** Seconds: the middle of the clip that scored highest. */
+  readonly peakAt?: number
+  readonly clipIds: readonly string[]
+  /** Path or URI of a JPEG of the peak. */
+  readonly thumbnail?: string
+  /** Path or URI of an MP4 of the seconds around the start. */
+  readonly video?: string
+  /** Why a camera went, as an error code. */
+  readonly code?: string
+  /** The same as a sentence, without secrets. */
+  readonly detail?: string
+}

@@ -49,13 +49,11 @@ export interface LabelsRecord extends ResultRecord {
   readonly labels: readonly { readonly label: string; readonly score: number; readonly similarity: number }[]
 }
 
-export type EventKind = 'rule-opened' | 'rule-closed' | 'camera-up' | 'camera-down' | 'camera-gap'
-
 export interface EventRecord {
   readonly event_id: string
   readonly episode_id: string
   readonly source: string
-  /** An `EventKind`, or what a later version calls it. */
+  /** An `EventKind` of the domain, or what a later version calls it. */
   readonly kind: string
   readonly start: number
   readonly end: number | null
