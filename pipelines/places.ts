@@ -1,6 +1,9 @@
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Blobs } from '../src/connect/blobs.js'
 import { type BadInput, type DiscoverOptions, discover } from '../src/connect/files/discover.js'
 import { Folder } from '../src/connect/files/folder-blobs.js'
+import { readStart } from '../src/connect/files/read-start.js'
 import { Bucket } from '../src/connect/s3/bucket.js'
 import { S3, type S3Settings } from '../src/connect/s3/client.js'
 import { discoverS3 } from '../src/connect/s3/discover.js'
@@ -56,6 +59,15 @@ export class Places {
     return isS3(place) ? new Bucket(this.s3, place) : new Folder(place)
   }
 
+  /**
+   * So many first bytes of what lies at a URI, or all of it where there are fewer.
+   * @throws StanflowError INPUT_*, S3_*
+   */
+  async read(uri: string, bytes: number): Promise<Uint8Array> {
+    if (isS3(uri)) return this.s3.range(parseS3(uri), [0, bytes], undefined)
+    return readStart(localPath(uri), bytes)
+  }
+
   /** Makes a video readable, until it is closed. */
   async reach(video: Pick<Video, 'path' | 'bytes' | 'etag'>): Promise<Reachable> {
     if (!isS3(video.path)) {
@@ -96,4 +108,19 @@ async function* unknownScheme(uri: string): AsyncGenerator<BadInput> {
     hint: 'Name local files, or s3://BUCKET/PREFIX.',
   })
   yield { source: uri, path: uri, error }
+}
+
+/** Other schemes are refused: a topic must not make a consumer fetch whatever someone names. */
+export function localPath(uri: string): string {
+  if (uri.startsWith('file://')) {
+    try {
+      return fileURLToPath(uri)
+    } catch (cause) {
+      throw new StanflowError('KAFKA_SCHEMA', `${uri} is no path of this machine.`, { cause })
+    }
+  }
+  if (/^[a-z][a-z0-9+.-]*:/i.test(uri) || resolve(uri) !== uri) {
+    throw new StanflowError('KAFKA_SCHEMA', `${uri} is neither an absolute path nor file:// nor s3://.`)
+  }
+  return uri
 }

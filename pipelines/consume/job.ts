@@ -22,6 +22,7 @@ import {
   sampleClips,
 } from '../../operators/index.js'
 import { samplingSlug } from '../../src/connect/files/layout.js'
+import { withFrames } from '../../src/connect/kafka/claim-check.js'
 import { deadLetter, placeText } from '../../src/connect/kafka/dead-letter.js'
 import type { Intake } from '../../src/connect/kafka/delivery/intake.js'
 import type { Work } from '../../src/connect/kafka/delivery/work.js'
@@ -248,18 +249,14 @@ export class ConsumeJob {
   /** A clip that came with its pictures; undefined where it is a dead letter. */
   async #picture(request: Request): Promise<Clip | undefined> {
     const { clip, video, work } = request
-    const { model } = this.#parts
-    const { frames, size: side, digest: modelDigest } = model.info
     try {
       await this.#clips.room()
       if (clip === undefined || work.signal.aborted) return undefined
       this.#clips.take()
-      const made = await jpegClip(clip, video, { frames, side, modelDigest, pool: this.#pool }).catch(
-        (error: unknown) => {
-          this.#clips.give()
-          throw error
-        },
-      )
+      const made = await this.#decoded(clip, video).catch((error: unknown) => {
+        this.#clips.give()
+        throw error
+      })
       work.cut()
       this.#complete(request)
       return made
@@ -267,6 +264,13 @@ export class ConsumeJob {
       this.#failed(request, asStanflowError(error))
       return undefined
     }
+  }
+
+  async #decoded(clip: ClipRecord, video: Video): Promise<Clip> {
+    const { model, places } = this.#parts
+    const { frames, size: side, digest: modelDigest } = model.info
+    const whole = await withFrames(clip, (uri, bytes) => places.read(uri, bytes))
+    return jpegClip(whole, video, { frames, side, modelDigest, pool: this.#pool })
   }
 
   /** Hands results to the records they belong to, which commit them in order. */

@@ -1,11 +1,9 @@
-import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { inspect } from '../../src/connect/files/discover/inspect.js'
 import type { SampleRecord, VideoRecord } from '../../src/connect/kafka/records.js'
 import { isS3 } from '../../src/connect/s3/uri.js'
 import type { Sampling, Video } from '../../src/domain.js'
 import { StanflowError } from '../../src/errors.js'
-import type { Places } from '../places.js'
+import { localPath, type Places } from '../places.js'
 
 /**
  * The video that a record asks for, as it is now.
@@ -25,21 +23,6 @@ async function objectOf(uri: string, places: Places) {
     break
   }
   throw new StanflowError('S3_OBJECT_MISSING', `${uri} is no object.`)
-}
-
-/** Other schemes are refused: a topic must not make a consumer fetch whatever someone names. */
-function localPath(uri: string): string {
-  if (uri.startsWith('file://')) {
-    try {
-      return fileURLToPath(uri)
-    } catch (cause) {
-      throw new StanflowError('KAFKA_SCHEMA', `${uri} is no path of this machine.`, { cause })
-    }
-  }
-  if (/^[a-z][a-z0-9+.-]*:/i.test(uri) || resolve(uri) !== uri) {
-    throw new StanflowError('KAFKA_SCHEMA', `${uri} is neither an absolute path nor file:// nor s3://.`)
-  }
-  return uri
 }
 
 /** How the clips of a request are cut. @throws StanflowError KAFKA_SCHEMA where this consumer cannot do that */

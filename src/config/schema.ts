@@ -260,6 +260,12 @@ export const configSchema = z.object({
     group: 'Kafka',
     about: 'a batch that is not full goes to the model after so long',
   }),
+  clipsTo: optional(text('place', 'a folder, or s3://bucket/prefix'), {
+    group: 'Kafka',
+    about: 'where pictures of clips go that are too large for their topic; consumers read them there',
+    unset: 'a clip that is too large is an error',
+    relocate: inFolder,
+  }),
   rollRecords: key(count(1, 1_000_000), 10_000, {
     group: 'Kafka',
     about: 'records in a file of the archive at most',

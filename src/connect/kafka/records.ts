@@ -1,3 +1,5 @@
+import type { Claim } from './claim-check.js'
+
 /** What the values of each topic hold, as the schemas in `schemas/` say. */
 
 export interface VideoRecord {
@@ -23,8 +25,10 @@ export interface ClipRecord {
   readonly start: number
   readonly end: number
   readonly frame_times: readonly number[]
-  /** JPEG. */
+  /** JPEG; none where there is a claim. */
   readonly frames: readonly Buffer[]
+  /** Where they lie instead. */
+  readonly claim?: Claim | null
 }
 
 interface ResultRecord {

@@ -20,7 +20,10 @@ const VALUES: Values = {
     ...{ request_id: 'r', source: 'a.mp4', uri: '/a.mp4', bytes: 5_000_000_000, etag: null },
     sample: { kind: 'window', frames: 12, length: 4, stride: 0.5 },
   },
-  clip: { ...moment, frame_times: [0, 0.5], frames: [Buffer.from([255, 216]), Buffer.from([255, 217, 0])] },
+  clip: {
+    ...{ ...moment, frame_times: [0, 0.5], frames: [Buffer.from([255, 216]), Buffer.from([255, 217, 0])] },
+    claim: null,
+  },
   embedding: { ...result, frame_times: [0.1, 0.2], dim: 8, vector } satisfies EmbeddingRecord,
   label: {
     ...result,
