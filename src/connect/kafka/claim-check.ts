@@ -4,18 +4,8 @@ import { StanflowError } from '../../errors.js'
 import type { Blobs } from '../blobs.js'
 import { isS3 } from '../s3/uri.js'
 import type { Admin } from './client.js'
-import type { ClipRecord } from './records.js'
+import type { Claim, ClipRecord } from './records.js'
 import type { Wire } from './wire.js'
-
-/** Where pictures of a clip lie that are too large for the topic: JPEGs one after the other, in one object. */
-export interface Claim {
-  /** `s3://bucket/key`, or an absolute path. */
-  readonly uri: string
-  /** Bytes of each picture, in order. */
-  readonly sizes: readonly number[]
-  /** Of the whole object, in hexadecimal. */
-  readonly sha256: string
-}
 
 export interface ClaimCheckOptions {
   readonly wire: Wire

@@ -1,5 +1,3 @@
-import type { Claim } from './claim-check.js'
-
 /** What the values of each topic hold, as the schemas in `schemas/` say. */
 
 export interface VideoRecord {
@@ -16,6 +14,16 @@ export interface SampleRecord {
   readonly frames: number
   readonly length: number | null
   readonly stride: number | null
+}
+
+/** Where pictures of a clip lie that are too large for the topic: JPEGs one after the other, in one object. */
+export interface Claim {
+  /** `s3://bucket/key`, or an absolute path. */
+  readonly uri: string
+  /** Bytes of each picture, in order. */
+  readonly sizes: readonly number[]
+  /** Of the whole object, in hexadecimal. */
+  readonly sha256: string
 }
 
 export interface ClipRecord {
