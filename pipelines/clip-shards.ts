@@ -27,7 +27,11 @@ export interface ShardRequest {
   readonly signal?: AbortSignal
 }
 
-const PER_FILE = 250
+/** Frames in a shard, about. */
+const PER_FILE = 3000
+
+/** Of one clip at least, between two keyframes. */
+const GOP = 12
 
 /** Codecs and qualities in turn, a shard each: the model must not mistake one codec's traces for the world. */
 const CODINGS: readonly (EncodeOptions & { readonly extension: string })[] = [
@@ -40,31 +44,32 @@ const CODINGS: readonly (EncodeOptions & { readonly extension: string })[] = [
 /** @throws StanflowError MEDIA_*; `signal`'s reason */
 export async function clipShards(request: ShardRequest): Promise<ClipSet> {
   const { dir, name, scenes, frames, size, jitter } = request
+  const perFile = Math.max(1, Math.floor(PER_FILE / frames))
   const moments = (index: number): number[] => momentsOf(scenes[index] as Scene, frames, jitter)
   await mkdir(dir, { recursive: true })
   const files: string[] = []
   let reader: VideoReader | undefined
   try {
-    for (let from = 0; from < scenes.length; from += PER_FILE) {
+    for (let from = 0; from < scenes.length; from += perFile) {
       request.signal?.throwIfAborted()
       const number = String(files.length).padStart(3, '0')
-      const file = join(dir, `${name}-${number}-${markOf(request, from)}.rgb`)
+      const file = join(dir, `${name}-${number}-${markOf(request, from, perFile)}.rgb`)
       if (!existsSync(file)) {
         reader ??= (await openReader('node-av')).reader
-        await makeShard(file, files.length, scenes.slice(from, from + PER_FILE), reader, request)
+        await makeShard(file, files.length, scenes.slice(from, from + perFile), reader, request)
       }
       files.push(file)
-      request.onProgress?.(Math.min(from + PER_FILE, scenes.length))
+      request.onProgress?.(Math.min(from + perFile, scenes.length))
     }
   } finally {
     await reader?.close()
   }
-  return openClipSet(scenes, moments, { files, perFile: PER_FILE, frames, size })
+  return openClipSet(scenes, moments, { files, perFile, frames, size })
 }
 
 /** Of what is in the shard that begins with this scene: other scenes, other name. */
-function markOf({ scenes, frames, side, size, jitter }: ShardRequest, from: number): string {
-  const facts = [scenes.slice(from, from + PER_FILE), frames, side, size, jitter]
+function markOf({ scenes, frames, side, size, jitter }: ShardRequest, from: number, perFile: number): string {
+  const facts = [scenes.slice(from, from + perFile), frames, side, size, jitter]
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 8)
 }
 
@@ -96,7 +101,7 @@ async function makeShard(
   }
   await encodeFrames(
     video,
-    { ...coding, gop: frames },
+    { ...coding, gop: Math.max(frames, GOP) },
     { width: side, height: side, rate: 6, frames: pictures() },
   )
   const info = await reader.probe(video)

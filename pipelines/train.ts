@@ -4,7 +4,7 @@ import { loadLibrary } from '../src/engine/tfjs/library.js'
 import { clipTokenizerJson } from '../src/model/embedded.js'
 import { makeScene, type Scene } from '../src/scenes/scene.js'
 import { type Task, taskScenes } from '../src/scenes/sets.js'
-import { MOTION_NAMES } from '../src/scenes/vocabulary.js'
+import { MOTION_NAMES, type Motion } from '../src/scenes/vocabulary.js'
 import { sceneWords } from '../src/scenes/words.js'
 import { readTrainConfig, type TrainConfig } from '../src/train/config.js'
 import { runTraining, type StepAbout, type TrainSummary } from '../src/train/run.js'
@@ -38,6 +38,7 @@ export async function train(
   const { frames, data, model } = config
   const sets = {
     train: trainingScenes(config),
+    pictures: pictureScenes(config),
     appearance: validationScenes(config, 'appearance'),
     motion: validationScenes(config, 'motion'),
   }
@@ -46,14 +47,17 @@ export async function train(
       dir: join(to, 'clips'),
       name,
       scenes: sets[name],
-      frames,
+      frames: name === 'pictures' ? 1 : frames,
       side: data.side,
       size: model.size,
-      jitter: name === 'train',
+      jitter: name === 'train' || name === 'pictures',
       onProgress: (done) => hooks.onClips?.(name, done, sets[name].length),
       ...(hooks.signal && { signal: hooks.signal }),
     })
-  const training = await shards('train')
+  const training = {
+    clips: await shards('train'),
+    ...(data.pictures > 0 && { pictures: await shards('pictures') }),
+  }
   const validation = { appearance: await shards('appearance'), motion: await shards('motion') }
   try {
     return await runTraining({
@@ -63,7 +67,7 @@ export async function train(
       ...(hooks.onStep && { onStep: hooks.onStep }),
     })
   } finally {
-    for (const set of [training, validation.appearance, validation.motion]) set.close()
+    for (const set of [...Object.values(training), ...Object.values(validation)]) set.close()
   }
 }
 
@@ -76,6 +80,24 @@ function trainingScenes({ seed, data }: TrainConfig): Scene[] {
     makeScene({ split: 'train', seed, index, motions: TRAIN_MOTIONS, pairs: PAIRS }),
   )
 }
+
+/**
+ * Two in three have two objects, as the clips of objects that rest, meet or part do; a third of the others is of objects
+ * at any angle.
+ */
+function pictureScenes({ seed, data }: TrainConfig): Scene[] {
+  return Array.from({ length: data.pictures }, (_, index) => {
+    const wish = { split: 'train', seed: seed + 2000, index } as const
+    if (index % 3 > 0) return makeScene({ ...wish, motions: ['rest', 'approach', 'part'], pairs: 1 })
+    return makeScene({ ...wish, motions: SINGLE[(index / 3) % SINGLE.length] as readonly Motion[], pairs: 0 })
+  })
+}
+
+const SINGLE: readonly (readonly Motion[])[] = [
+  ['clockwise', 'anticlockwise'],
+  ['rest'],
+  ['left', 'right', 'up', 'down', 'grow', 'shrink', 'circle', 'bounce'],
+]
 
 const validationScenes = ({ seed, data }: TrainConfig, task: Task): Scene[] =>
   taskScenes(task, 'validation', seed, data.validation).map(({ scene }) => scene)

@@ -1,6 +1,6 @@
 import type { Algebra } from './algebra.js'
 import type { ClipConfig, TextConfig, VisionConfig } from './config.js'
-import { layer, norm } from './layers.js'
+import { attendFirst, feedForward, layer, norm } from './layers.js'
 
 /** RGB 0..255 statistics of CLIP's training pictures, as the STAN authors use them. */
 export const PIXEL_MEAN = [122.771, 116.746, 104.093] as const
@@ -26,18 +26,36 @@ export function clipVision<X>(
   insert: (n: number, hidden: X) => X = (_, hidden) => hidden,
 ): VisionOutput<X> {
   const { width: D, patches: L } = config
-  const at = 'vision_model.embeddings'
-  const tokens = embedPatches(g, config, pixels, kind)
-  const cls = g.repeatBatch(g.reshape(g.weight(`${at}.class_embedding`), [1, 1, D]), tokens)
-  let x = g.add(g.concat([cls, tokens], 1), g.weight(`${at}.position_embedding.weight`))
-  x = norm(g, 'vision_model.pre_layrnorm', x, config.epsilon)
-
+  let x = embedTokens(g, config, pixels, kind)
   const layers = new Map<number, X>()
   for (let n = 0; n < config.layers; n++) {
     x = layer(g, `vision_model.encoder.layers.${n}`, insert(n, x), 1 + L, config)
     layers.set(n, x)
   }
   return { layers, cls: g.reshape(g.slice(x, 1, 0, 1), [-1, D]) }
+}
+
+/**
+ * Class tokens of CLIP's visual encoder alone, `[N, D]`: those that `clipVision` gives, but the last layer's work for the
+ * patches, which nothing reads then, is not done.
+ */
+export function clipClass<X>(g: Algebra<X>, config: VisionConfig, pixels: X, kind: PixelKind): X {
+  const { width: D, patches: L, layers } = config
+  const at = (n: number): string => `vision_model.encoder.layers.${n}`
+  let x = embedTokens(g, config, pixels, kind)
+  for (let n = 0; n < layers - 1; n++) x = layer(g, at(n), x, 1 + L, config)
+  const last = at(layers - 1)
+  const attended = g.add(g.slice(x, 1, 0, 1), attendFirst(g, last, x, 1 + L, config))
+  return g.reshape(feedForward(g, last, attended, config), [-1, D])
+}
+
+/** What enters the first layer, `[N, 1+L, D]`. */
+function embedTokens<X>(g: Algebra<X>, config: VisionConfig, pixels: X, kind: PixelKind): X {
+  const at = 'vision_model.embeddings'
+  const tokens = embedPatches(g, config, pixels, kind)
+  const cls = g.repeatBatch(g.reshape(g.weight(`${at}.class_embedding`), [1, 1, config.width]), tokens)
+  const x = g.add(g.concat([cls, tokens], 1), g.weight(`${at}.position_embedding.weight`))
+  return norm(g, 'vision_model.pre_layrnorm', x, config.epsilon)
 }
 
 /** A convolution with stride = kernel is a linear layer over each patch: `[N, S, S, 3]` → `[N, L, D]`. */

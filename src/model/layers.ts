@@ -29,23 +29,27 @@ interface Projected<X> {
   readonly v: X
 }
 
-/** What multi-head attention does between its linear layers: `[N, S, D]`; `mask` is added to the scores `[N, heads, S, S]`. */
+/**
+ * What multi-head attention does between its linear layers: `[N, S, D]`; `mask` is added to the scores `[N, heads, S, S]`.
+ * Where only `asking` tokens ask, q is `[N, asking, D]` and so is the result.
+ */
 export function mixTokens<X>(
   g: Algebra<X>,
   projected: Projected<X>,
   length: number,
   { width, heads }: LayerConfig,
   mask?: X,
+  asking: number = length,
 ): X {
   const size = width / heads
-  const split = (x: X, order: readonly number[]): X =>
-    g.transpose(g.reshape(x, [-1, length, heads, size]), order)
-  const q = g.mul(split(projected.q, [0, 2, 1, 3]), scalar(g, size ** -0.5)) // [N, heads, S, size]
-  const k = split(projected.k, [0, 2, 3, 1]) //                                [N, heads, size, S]
-  const v = split(projected.v, [0, 2, 1, 3])
+  const split = (x: X, tokens: number, order: readonly number[]): X =>
+    g.transpose(g.reshape(x, [-1, tokens, heads, size]), order)
+  const q = g.mul(split(projected.q, asking, [0, 2, 1, 3]), scalar(g, size ** -0.5)) // [N, heads, S, size]
+  const k = split(projected.k, length, [0, 2, 3, 1]) //                                [N, heads, size, S]
+  const v = split(projected.v, length, [0, 2, 1, 3])
   const scores = g.matmul(q, k)
   const weights = g.softmax(mask === undefined ? scores : g.add(scores, mask))
-  return g.reshape(g.transpose(g.matmul(weights, v), [0, 2, 1, 3]), [-1, length, width])
+  return g.reshape(g.transpose(g.matmul(weights, v), [0, 2, 1, 3]), [-1, asking, width])
 }
 
 /** Multi-head self-attention over axis 1, `[N, S, D]` → `[N, S, D]`. */
@@ -69,6 +73,18 @@ function mlp<X>(g: Algebra<X>, at: string, x: X, config: LayerConfig): X {
 export function attend<X>(g: Algebra<X>, at: string, x: X, length: number, config: LayerConfig, mask?: X): X {
   const normed = norm(g, `${at}.layer_norm1`, x, config.epsilon)
   return attention(g, `${at}.self_attn`, normed, length, config, mask)
+}
+
+/** The first token's share of what `attend` gives, `[N, 1, D]`, without the work for the others. */
+export function attendFirst<X>(g: Algebra<X>, at: string, x: X, length: number, config: LayerConfig): X {
+  const normed = norm(g, `${at}.layer_norm1`, x, config.epsilon)
+  const project = (name: string, of: X): X => linear(g, `${at}.self_attn.${name}`, of)
+  const projected = {
+    q: project('q_proj', g.slice(normed, 1, 0, 1)),
+    k: project('k_proj', normed),
+    v: project('v_proj', normed),
+  }
+  return project('out_proj', mixTokens(g, projected, length, config, undefined, 1))
 }
 
 /** A pre-norm layer's second half: x + `mlp`(`layer_norm2`(x)). */

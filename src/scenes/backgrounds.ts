@@ -24,6 +24,30 @@ const MAKERS: Readonly<Record<Background, (random: Random) => Mix>> = {
     )
     return (x, y) => spots.reduce((sum, [a, b, k]) => sum + Math.exp(-k * ((x - a) ** 2 + (y - b) ** 2)), 0)
   },
+  clouds: (random) => {
+    const swells = Array.from({ length: 5 }, () => {
+      const [cos, sin] = direction(random)
+      return [cos, sin, random.range(4, 36), random.range(0, 6)] as const
+    })
+    return (x, y) =>
+      swells.reduce(
+        (sum, [cos, sin, rate, phase]) => sum + 0.18 * Math.sin((x * cos + y * sin) * rate + phase),
+        0.5,
+      )
+  },
+  mosaic: (random) => {
+    const [across, down] = [3 + random.int(10), 3 + random.int(10)]
+    const tones = Array.from({ length: across * down }, () => random.next())
+    const cell = (x: number, count: number): number => Math.min(count - 1, Math.floor(x * count))
+    return (x, y) => tones[cell(y, down) * across + cell(x, across)] as number
+  },
+  dots: (random) => {
+    const [cos, sin] = direction(random)
+    const [rate, radius] = [random.range(6, 14), random.range(0.2, 0.4)]
+    const away = (at: number): number => at - Math.round(at)
+    return (x, y) =>
+      Math.hypot(away((x * cos + y * sin) * rate), away((y * cos - x * sin) * rate)) < radius ? 1 : 0
+  },
   checks: (random) => {
     const rate = random.range(5, 11)
     return (x, y) => (Math.floor(x * rate) + Math.floor(y * rate)) & 1

@@ -1,6 +1,6 @@
-import type { Random } from './random.js'
+import { type Random, shuffled } from './random.js'
 import type { Scene, Thing } from './scene.js'
-import { CAMERAS, MOTIONS, type Motion, TOGETHER } from './vocabulary.js'
+import { CAMERAS, COLOUR_NAMES, MOTIONS, type Motion, SHAPES, TOGETHER } from './vocabulary.js'
 
 /** What a caption says of one object; what it leaves out it does not say. */
 export type Mention = Pick<Thing, 'shape' | 'colour'> & Partial<Pick<Thing, 'size' | 'texture'>>
@@ -49,10 +49,30 @@ export function variedCaption(random: Random, { actors, motion }: Scene, withMot
     ...(sizeIsFixed && random.chance(0.25) && { size }),
     ...(random.chance(0.35) && { texture }),
   }))
-  if (!withMotion) return { text: things(mentions), claim: { mentions } }
+  return worded(random, { mentions, ...(withMotion && { motion }) })
+}
+
+function worded(random: Random, claim: Claim): Caption {
+  const { mentions, motion } = claim
+  if (motion === undefined) return { text: things(mentions), claim }
   const ways: readonly string[] = MOTIONS[motion]
   const words = random.chance(0.6) ? (ways[0] as string) : random.pick(ways)
-  return { text: `${things(mentions)} ${words}`, claim: { mentions, motion } }
+  return { text: `${things(mentions)} ${words}`, claim }
+}
+
+/** A caption that is false of the scene by one fact: another colour, another shape, or the shapes of two objects exchanged. */
+export function wrongCaption(random: Random, scene: Scene, { claim }: Caption): Caption {
+  for (;;) {
+    const mentions = claim.mentions.map((mention) => ({ ...mention }))
+    const [one, two] = shuffled(random, mentions)
+    if (one === undefined) throw new RangeError('a caption without objects has no wrong one')
+    const fault = random.next()
+    if (two !== undefined && fault < 0.4) [one.shape, two.shape] = [two.shape, one.shape]
+    else if (fault < 0.6) one.colour = random.pick(COLOUR_NAMES)
+    else one.shape = random.pick(SHAPES)
+    const wrong = { ...claim, mentions }
+    if (!isTrueOf(wrong, scene)) return worded(random, wrong)
+  }
 }
 
 /** A motion without the object: "something moving left". */

@@ -93,7 +93,18 @@ export const CAMERAS = {
 export type Camera = keyof typeof CAMERAS
 export const CAMERA_NAMES = Object.keys(CAMERAS) as readonly Camera[]
 
-export const BACKGROUNDS = ['flat', 'gradient', 'bars', 'blobs', 'checks', 'waves', 'rings'] as const
+export const BACKGROUNDS = [
+  'flat',
+  'gradient',
+  'bars',
+  'blobs',
+  'clouds',
+  'mosaic',
+  'dots',
+  'checks',
+  'waves',
+  'rings',
+] as const
 export type Background = (typeof BACKGROUNDS)[number]
 /** Never in training or validation; the test split has nothing else. */
 export const UNSEEN_BACKGROUNDS: readonly Background[] = ['checks', 'waves', 'rings']

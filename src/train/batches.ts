@@ -1,8 +1,9 @@
 import type { TextTokenizer, TokenBatch } from '../model/tokenizer.js'
-import { type Caption, isTrueOf, variedCaption } from '../scenes/captions.js'
+import { type Caption, isTrueOf, variedCaption, wrongCaption } from '../scenes/captions.js'
+import { pose } from '../scenes/draw.js'
 import { type Random, randomFrom } from '../scenes/random.js'
 import type { Scene } from '../scenes/scene.js'
-import { COLOUR_NAMES, MOTION_NAMES, reversed, SHAPES } from '../scenes/vocabulary.js'
+import { COLOUR_NAMES, MOTION_NAMES, ORIENTED, reversed, SHAPES } from '../scenes/vocabulary.js'
 import type { ClipSet } from './clips.js'
 import type { ClipsStage, PicturesStage } from './config.js'
 
@@ -17,29 +18,38 @@ export interface Texts extends TokenBatch {
   readonly length: number
 }
 
+/** Captions, and which of a batch's pictures or videos each may be a negative of. */
+export interface Captions {
+  readonly texts: Texts
+  /** 1 where caption i may be a negative of picture j, or is its own. */
+  readonly counted: Matrix
+  /** Captions that are nearly true of something in the batch, and of nothing in it. */
+  readonly wrong?: { readonly texts: Texts; readonly counted: Matrix }
+}
+
 /** Single frames with a caption each. */
 export interface PictureBatch {
   readonly pixels: Uint8Array
-  readonly texts: Texts
-  /** Caption i may be a negative of picture j, or is its own. */
-  readonly counted: Matrix
+  readonly captions: Captions
   /** Shares of colours, of shapes and of both together among a picture's objects. */
   readonly colours: Matrix
   readonly shapes: Matrix
   readonly things: Matrix
+  /** Which way up single objects are that show it, in twelfths of a turn; rows of zeros for all others. */
+  readonly bearings: Matrix
 }
+
+export const BEARINGS = 12
 
 /** N clips; behind them in every list the same clips backwards. */
 export interface ClipBatch {
   readonly pixels: Uint8Array
   readonly count: number
-  /** `[2N]`: captions with the motion. */
-  readonly texts: Texts
-  readonly counted: Matrix
-  /** `[N]`: captions without. */
-  readonly objects: Texts
+  /** `[2N]`, with the motion. */
+  readonly captions: Captions
+  /** `[N]` without, of 2N videos. */
+  readonly objects: Captions
   /** `[N, 2N]` */
-  readonly objectCounted: Matrix
   readonly objectPositive: Matrix
   /** Which motion, as shares `[2N, motions]`. */
   readonly motions: Matrix
@@ -76,38 +86,56 @@ const dressed = (random: Random, { text }: Caption): string =>
 
 const isSingle = ({ actors }: Scene): boolean => actors.length === 1
 
+export interface BatchSets {
+  readonly clips: ClipSet
+  /** Single frames of as many scenes; undefined: pictures are frames of the clips. */
+  readonly pictures?: ClipSet
+}
+
 /** Draws batches; the same step has the same batch in every run. */
 export class Batches {
-  readonly #set: ClipSet
+  readonly #clips: ClipSet
+  readonly #pictures: ClipSet
   readonly #tokenizer: TextTokenizer
   readonly #frames: number
   readonly #size: number
   readonly #seed: string
 
-  constructor(set: ClipSet, tokenizer: TextTokenizer, shape: { frames: number; size: number }, seed: string) {
-    this.#set = set
+  constructor(
+    { clips, pictures = clips }: BatchSets,
+    tokenizer: TextTokenizer,
+    shape: { frames: number; size: number },
+    seed: string,
+  ) {
+    this.#clips = clips
+    this.#pictures = pictures
     this.#tokenizer = tokenizer
     this.#frames = shape.frames
     this.#size = shape.size
     this.#seed = seed
   }
 
-  pictures({ batch, single, steps }: PicturesStage, step: number, part: number): PictureBatch {
+  pictures({ batch, single, steps, wrong }: PicturesStage, step: number, part: number): PictureBatch {
     const random = randomFrom(`${this.#seed} pictures ${step} ${part}`)
     const frameBytes = this.#size * this.#size * 3
     const pixels = new Uint8Array(batch * frameBytes)
     const onlySingle = step < steps * single
     const scenes: Scene[] = []
+    const bearings = new Float32Array(batch * BEARINGS)
     while (scenes.length < batch) {
       const wantPair = !onlySingle && random.chance(0.6)
-      const index = this.#pick(random, (scene) => isSingle(scene) !== wantPair)
-      const scene = this.#set.scenes[index] as Scene
-      const t = random.int(this.#frames)
-      const moment = this.#set.moments(index)[t] as number
+      const index = this.#pick(this.#pictures, random, (scene) => isSingle(scene) !== wantPair)
+      const scene = this.#pictures.scenes[index] as Scene
+      const moments = this.#pictures.moments(index)
+      const t = random.int(moments.length)
+      const moment = moments[t] as number
       if (scene.actors.some(({ from, until }) => moment < from || moment > until)) continue
       const at = scenes.length * frameBytes
-      this.#set.read(index, t, pixels, at)
-      if (random.chance(0.5)) mirror(pixels, at, this.#size)
+      this.#pictures.read(index, t, pixels, at)
+      const mirrored = random.chance(0.5)
+      if (mirrored) mirror(pixels, at, this.#size)
+      const bearing = bearingOf(scene, moment, mirrored)
+      if (bearing !== undefined) bearings[scenes.length * BEARINGS + bearing] = 1
       scenes.push(scene)
     }
     const captions = scenes.map((scene) => variedCaption(random, scene, false))
@@ -118,44 +146,35 @@ export class Batches {
       })
     return {
       pixels,
-      texts: tokenise(
-        this.#tokenizer,
-        captions.map((caption) => dressed(random, caption)),
-      ),
-      counted: countedPairs(captions, scenes, (i, j) => i === j),
+      captions: this.#captions(random, captions, scenes, scenes, wrong, (i, j) => i === j),
       colours: parts(COLOUR_NAMES, ({ colour }) => colour),
       shapes: parts(SHAPES, ({ shape }) => shape),
       things: parts(THINGS, ({ colour, shape }) => `${colour} ${shape}`),
+      bearings: { rows: batch, columns: BEARINGS, data: bearings },
     }
   }
 
-  clips({ batch, motions, single }: ClipsStage, step: number, part: number): ClipBatch {
+  clips({ batch, motions, single, wrong }: ClipsStage, step: number, part: number): ClipBatch {
     const random = randomFrom(`${this.#seed} clips ${step} ${part}`)
     const clipBytes = this.#frames * this.#size * this.#size * 3
     const pixels = new Uint8Array(batch * clipBytes)
     const forward = Array.from({ length: batch }, (_, n) => {
       const motion = random.pick(motions)
-      const index = this.#pick(random, (scene) => scene.motion === motion && (!single || isSingle(scene)))
-      this.#set.readAll(index, pixels, n * clipBytes)
-      return this.#set.scenes[index] as Scene
+      const fits = (scene: Scene): boolean => scene.motion === motion && (!single || isSingle(scene))
+      const index = this.#pick(this.#clips, random, fits)
+      this.#clips.readAll(index, pixels, n * clipBytes)
+      return this.#clips.scenes[index] as Scene
     })
+    // Motions that are their own reverse make two true captions: those are no negatives of each other.
     const scenes = [...forward, ...forward.map((scene) => ({ ...scene, motion: reversed(scene.motion) }))]
     const captions = scenes.map((scene) => variedCaption(random, scene, true))
     const objects = forward.map((scene) => variedCaption(random, scene, false))
     const ownObject = (i: number, j: number): boolean => j % batch === i
-    // Motions that are their own reverse make two true captions: those are no negatives of each other.
-    const tokens = (all: readonly Caption[]): Texts =>
-      tokenise(
-        this.#tokenizer,
-        all.map((caption) => dressed(random, caption)),
-      )
     return {
       pixels,
       count: batch,
-      texts: tokens(captions),
-      counted: countedPairs(captions, scenes, (i, j) => i === j),
-      objects: tokens(objects),
-      objectCounted: countedPairs(objects, scenes, ownObject),
+      captions: this.#captions(random, captions, scenes, scenes, wrong, (i, j) => i === j),
+      objects: this.#captions(random, objects, forward, scenes, wrong, ownObject),
       objectPositive: matrix(batch, 2 * batch, (i, j) => (ownObject(i, j) ? 1 : 0)),
       motions: matrix(2 * batch, MOTION_NAMES.length, (n, m) =>
         scenes[n]?.motion === MOTION_NAMES[m] ? 1 : 0,
@@ -163,8 +182,29 @@ export class Batches {
     }
   }
 
-  #pick(random: Random, fits: (scene: Scene) => boolean): number {
-    const { scenes } = this.#set
+  /** Caption i is of `described[i]`; `seen` is what the batch shows. */
+  #captions(
+    random: Random,
+    captions: readonly Caption[],
+    described: readonly Scene[],
+    seen: readonly Scene[],
+    wrong: number,
+    own: (i: number, j: number) => boolean,
+  ): Captions {
+    const texts = (all: readonly Caption[]): Texts =>
+      tokenise(
+        this.#tokenizer,
+        all.map((caption) => dressed(random, caption)),
+      )
+    const right = { texts: texts(captions), counted: countedPairs(captions, seen, own) }
+    if (wrong === 0) return right
+    const false_ = captions.flatMap((caption, i) =>
+      Array.from({ length: wrong }, () => wrongCaption(random, described[i] as Scene, caption)),
+    )
+    return { ...right, wrong: { texts: texts(false_), counted: countedPairs(false_, seen, () => false) } }
+  }
+
+  #pick({ scenes }: ClipSet, random: Random, fits: (scene: Scene) => boolean): number {
     for (let attempt = 0; attempt < 10_000; attempt++) {
       const index = random.int(scenes.length)
       if (fits(scenes[index] as Scene)) return index
@@ -177,6 +217,17 @@ export class Batches {
 export const THINGS: readonly string[] = COLOUR_NAMES.flatMap((colour) =>
   SHAPES.map((shape) => `${colour} ${shape}`),
 )
+
+/** Which way up a single object is, where it shows: a number below `BEARINGS`. */
+function bearingOf({ actors }: Scene, moment: number, mirrored: boolean): number | undefined {
+  const [actor, other] = actors
+  if (actor === undefined || other !== undefined || !ORIENTED.includes(actor.shape)) return undefined
+  const { angle } = pose(actor, moment)
+  // In a mirror what stands upright leans to the other side; a moon, which lies, opens to the other side too.
+  const seen = !mirrored ? angle : actor.shape === 'moon' ? Math.PI - angle : -angle
+  const turns = seen / (2 * Math.PI)
+  return Math.floor((turns - Math.floor(turns)) * BEARINGS) % BEARINGS
+}
 
 /** Left and right changed places: nothing a caption of a still picture says is changed by it. */
 function mirror(pixels: Uint8Array, at: number, size: number): void {

@@ -26,6 +26,8 @@ const Shared = {
     .default([['*', 1]]),
   /** Weight of the loss that keeps the motions' texts apart. */
   spread: z.number().min(0).default(1),
+  /** Captions made up for every true one, false by one fact. */
+  wrong: z.int().min(0).default(0),
 }
 
 /** CLIP alone on single frames. */
@@ -72,6 +74,8 @@ const TrainFile = z.strictObject({
   data: z.strictObject({
     /** Clips to train on, and scenes of each kind to validate on. */
     train: count,
+    /** Single frames to make besides, each of a scene of its own; none: stages of pictures take frames of the clips. */
+    pictures: z.int().min(0).default(0),
     validation: count.default(256),
     /** Pixels along a side of the videos that the clips are decoded from. */
     side: count.default(90),

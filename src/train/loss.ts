@@ -22,16 +22,31 @@ export interface Pairs {
   readonly counted: Tensor
 }
 
+/** Rows that are nobody's partner: `[more rows, columns]`. */
+export interface Strangers {
+  readonly scores: Tensor
+  /** They are a column's negatives where this is 1. */
+  readonly counted: Tensor
+}
+
 /**
  * NCE where a row may have several partners and some pairs do not count, over scores that are already scaled: for each
- * row −log of its partners' share of the softmax, the same for columns, and the mean of both. A scalar.
+ * row −log of its partners' share of the softmax, the same for columns, and the mean of both. A column has its partners
+ * to find among `strangers` too. A scalar.
  */
-export function pairLoss(tf: Tf, scores: Tensor, { positive, counted }: Pairs): Tensor {
-  const far = (mask: Tensor): Tensor => tf.mul(tf.sub(1, mask), -1e9)
-  const all = tf.add(scores, far(counted))
-  const own = tf.add(scores, far(positive))
-  const along = (axis: number): Tensor => tf.mean(tf.sub(tf.logSumExp(all, axis), tf.logSumExp(own, axis)))
-  return tf.mul(tf.add(along(0), along(1)), 0.5)
+export function pairLoss(
+  tf: Tf,
+  scores: Tensor,
+  { positive, counted }: Pairs,
+  strangers?: Strangers,
+): Tensor {
+  const only = (x: Tensor, mask: Tensor): Tensor => tf.add(x, tf.mul(tf.sub(1, mask), -1e9))
+  const all = only(scores, counted)
+  const own = only(scores, positive)
+  const met = strangers ? tf.concat([all, only(strangers.scores, strangers.counted)], 0) : all
+  const lost = (among: Tensor, axis: number): Tensor =>
+    tf.mean(tf.sub(tf.logSumExp(among, axis), tf.logSumExp(own, axis)))
+  return tf.mul(tf.add(lost(met, 0), lost(all, 1)), 0.5)
 }
 
 /** Cross-entropy of logits `[N, classes]` against shares `[N, classes]` that sum to 1. A scalar. */

@@ -1,5 +1,5 @@
 import { type Tensor, type Tf, TfjsAlgebra } from '../engine/tfjs/algebra.js'
-import { clipText, clipVision, projectVision, type VisionOutput } from '../model/clip.js'
+import { clipClass, clipText, clipVision, projectVision, type VisionOutput } from '../model/clip.js'
 import type { ClipConfig } from '../model/config.js'
 import type { Temporal } from '../model/temporal/temporal.js'
 import type { Texts } from './batches.js'
@@ -42,27 +42,33 @@ export class Forward {
 
   /** CLIP on frames `[N, S, S, 3]`. */
   trunk(pixels: Uint8Array): VisionOutput<Tensor> {
-    const { size } = this.#net.config.vision
-    const count = pixels.length / (size * size * 3)
-    const tensor = this.#tf.tensor(new Float32Array(pixels), [count, size, size, 3], 'float32')
-    return clipVision(this.#g, this.#net.config.vision, tensor, 'uint8')
+    return clipVision(this.#g, this.#net.config.vision, this.#upload(pixels), 'uint8')
   }
 
-  /** Frames embedded one by one, `[N, dim]`, of unit length. */
-  pictures({ cls }: VisionOutput<Tensor>): Tensor {
+  /** Class tokens of frames `[N, S, S, 3]`, `[N, D]`. */
+  classes(pixels: Uint8Array): Tensor {
+    return clipClass(this.#g, this.#net.config.vision, this.#upload(pixels), 'uint8')
+  }
+
+  #upload(pixels: Uint8Array): Tensor {
+    const { size } = this.#net.config.vision
+    const count = pixels.length / (size * size * 3)
+    return this.#tf.tensor(new Float32Array(pixels), [count, size, size, 3], 'float32')
+  }
+
+  /** Class tokens of frames `[N, D]` in the joint space, `[N, dim]`, of unit length. */
+  pictures(cls: Tensor): Tensor {
     return this.#g.l2normalize(projectVision(this.#g, this.#net.config, cls))
   }
 
   clips(vision: VisionOutput<Tensor>): Seen {
     const { config, structure, frames } = this.#net
-    const { video, steps } = structure.forward(this.#g, config, vision, frames)
-    const names = Object.keys(steps).filter((name) => name.startsWith('branch_s_'))
-    const last = steps[names.at(-1) ?? '']
-    const width = config.vision.width
+    const { video, branchCls } = structure.forward(this.#g, config, vision, frames, { lean: true })
+    const { width } = config.vision
     const cls =
-      last === undefined
+      branchCls === undefined
         ? this.#g.mean(this.#g.reshape(vision.cls, [-1, frames, width]), 1)
-        : this.#g.reshape(this.#g.slice(last, 1, 0, 1), [-1, width])
+        : this.#g.reshape(branchCls, [-1, width])
     return { video: this.#g.l2normalize(video), cls }
   }
 

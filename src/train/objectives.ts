@@ -1,6 +1,6 @@
 import type { Tensor, Tf } from '../engine/tfjs/algebra.js'
 import type { VisionOutput } from '../model/clip.js'
-import type { ClipBatch, Matrix, PictureBatch, Texts } from './batches.js'
+import type { Captions, ClipBatch, Matrix, PictureBatch, Texts } from './batches.js'
 import { pairLoss, shareLoss, spreadLoss } from './loss.js'
 import { type Forward, withReverse } from './network.js'
 
@@ -17,19 +17,33 @@ const APART = 0.3
 
 /** Pictures and captions find each other; heads that training alone has name colours and shapes. */
 export function pictureLoss(tf: Tf, net: Forward, batch: PictureBatch, motions: Texts, spread: number): Loss {
-  const seen = net.pictures(net.trunk(batch.pixels))
-  const scores = tf.mul(tf.matMul(net.texts(batch.texts), seen, false, true), net.scale())
-  const positive = tf.eye(batch.texts.count)
-  const nce = pairLoss(tf, scores, { positive, counted: upload(tf, batch.counted) })
+  const cls = net.classes(batch.pixels)
+  const seen = net.pictures(cls)
+  const meet = meeting(tf, net, seen)
+  const nce = meet(batch.captions, tf.eye(batch.captions.texts.count))
   const strong = tf.mul(seen, 10)
   const named = tf.addN([
     shareLoss(tf, net.head('colours', strong), upload(tf, batch.colours)),
     shareLoss(tf, net.head('shapes', strong), upload(tf, batch.shapes)),
     shareLoss(tf, net.head('things', strong), upload(tf, batch.things)),
   ])
+  const bearing = shareLoss(tf, net.head('bearings', cls), upload(tf, batch.bearings))
   const apart = spreadLoss(tf, net.texts(motions), APART)
-  const total = tf.addN([nce, tf.mul(named, 0.3), tf.mul(apart, spread)])
-  return { total, parts: { nce, named, apart } }
+  const total = tf.addN([nce, tf.mul(named, 0.3), bearing, tf.mul(apart, spread)])
+  return { total, parts: { nce, named, bearing, apart } }
+}
+
+/** NCE of captions with what is seen, `[N, dim]`. */
+function meeting(tf: Tf, net: Forward, seen: Tensor) {
+  const scale = net.scale()
+  const against = (texts: Texts): Tensor => tf.mul(tf.matMul(net.texts(texts), seen, false, true), scale)
+  return ({ texts, counted, wrong }: Captions, positive: Tensor): Tensor =>
+    pairLoss(
+      tf,
+      against(texts),
+      { positive, counted: upload(tf, counted) },
+      wrong && { scores: against(wrong.texts), counted: upload(tf, wrong.counted) },
+    )
 }
 
 export interface ClipOptions {
@@ -49,19 +63,12 @@ export interface ClipOptions {
 export function clipLoss(tf: Tf, net: Forward, batch: ClipBatch, motions: Texts, options: ClipOptions): Loss {
   const { spread, named, frames, trunk = net.trunk(batch.pixels) } = options
   const { video, cls } = net.clips(withReverse(tf, trunk, frames))
-  const scale = net.scale()
-  const against = (texts: Tensor): Tensor => tf.mul(tf.matMul(texts, video, false, true), scale)
+  const meet = meeting(tf, net, video)
   const motionTexts = net.texts(motions)
   const shares = upload(tf, batch.motions)
-  const nce = pairLoss(tf, against(net.texts(batch.texts)), {
-    positive: tf.eye(batch.texts.count),
-    counted: upload(tf, batch.counted),
-  })
-  const objects = pairLoss(tf, against(net.texts(batch.objects)), {
-    positive: upload(tf, batch.objectPositive),
-    counted: upload(tf, batch.objectCounted),
-  })
-  const motion = shareLoss(tf, tf.transpose(against(motionTexts)), shares)
+  const nce = meet(batch.captions, tf.eye(batch.captions.texts.count))
+  const objects = meet(batch.objects, upload(tf, batch.objectPositive))
+  const motion = shareLoss(tf, tf.mul(tf.matMul(video, motionTexts, false, true), net.scale()), shares)
   const head = shareLoss(tf, net.head('motions', cls), shares)
   const apart = spreadLoss(tf, motionTexts, APART)
   const total = tf.addN([nce, objects, tf.mul(motion, named), tf.mul(head, named), tf.mul(apart, spread)])

@@ -8,9 +8,8 @@ import { clipShapes } from '../model/shapes.js'
 import { structureNamed } from '../model/temporal/structures.js'
 import { createTokenizer } from '../model/tokenizer.js'
 import { COLOUR_NAMES, MOTION_NAMES, SHAPES } from '../scenes/vocabulary.js'
-import { Batches, THINGS } from './batches.js'
+import { Batches, type BatchSets, BEARINGS, THINGS } from './batches.js'
 import { type Position, readCheckpoint, saveCheckpoint, saveModel } from './checkpoint.js'
-import type { ClipSet } from './clips.js'
 import { clipJson, type Stage, type TrainConfig } from './config.js'
 import { branchFromClip, initialWeights } from './initial.js'
 import { TrainLog } from './log.js'
@@ -24,7 +23,7 @@ export interface TrainParts {
   readonly tf: Tf
   readonly config: TrainConfig
   readonly tokenizer: CutTokenizer
-  readonly training: ClipSet
+  readonly training: BatchSets
   readonly validation: ValidationSets
   /** The run's folder: checkpoint, log, model. */
   readonly dir: string
@@ -142,8 +141,9 @@ function begin(net: Network, config: TrainConfig): Parameters {
   const heads = { colours: COLOUR_NAMES.length, shapes: SHAPES.length, things: THINGS.length }
   for (const [name, classes] of Object.entries(heads))
     shapes.set(`aux.${name}.weight`, [classes, dim]).set(`aux.${name}.bias`, [classes])
-  shapes.set('aux.motions.weight', [MOTION_NAMES.length, vision.width])
-  shapes.set('aux.motions.bias', [MOTION_NAMES.length])
+  const inside = { motions: MOTION_NAMES.length, bearings: BEARINGS }
+  for (const [name, classes] of Object.entries(inside))
+    shapes.set(`aux.${name}.weight`, [classes, vision.width]).set(`aux.${name}.bias`, [classes])
   const weights = initialWeights(shapes, net.config, config)
   return new Map(
     [...shapes].map(([name, shape]) => [name, parameter(shape, weights.get(name) as Float32Array)]),

@@ -74,9 +74,8 @@ function embed(tf: Tf, net: Network, forward: Forward, set: ClipSet, branch: boo
     const pixels = new Uint8Array(count * clipBytes)
     for (let n = 0; n < count; n++) set.readAll(from + n, pixels, n * clipBytes)
     const vectors = read(tf, () => {
-      const vision = forward.trunk(pixels)
-      if (branch) return forward.clips(vision).video
-      return tf.mean(tf.reshape(forward.pictures(vision), [count, frames, config.dim]), 1)
+      if (branch) return forward.clips(forward.trunk(pixels)).video
+      return tf.mean(tf.reshape(forward.pictures(forward.classes(pixels)), [count, frames, config.dim]), 1)
     })
     all.set(vectors, from * config.dim)
   }

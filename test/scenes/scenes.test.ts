@@ -5,7 +5,13 @@ import { describe, test } from 'node:test'
 import { writeScenes } from '../../pipelines/scenes.js'
 import { readDataset } from '../../src/evaluate/dataset.js'
 import { openReader } from '../../src/media/open-reader.js'
-import { fullCaption, isTrueOf, plainCaption, variedCaption } from '../../src/scenes/captions.js'
+import {
+  fullCaption,
+  isTrueOf,
+  plainCaption,
+  variedCaption,
+  wrongCaption,
+} from '../../src/scenes/captions.js'
 import { drawing, pose } from '../../src/scenes/draw.js'
 import { randomFrom } from '../../src/scenes/random.js'
 import { makeScene, type Scene, SPLITS, type Split } from '../../src/scenes/scene.js'
@@ -65,6 +71,13 @@ describe('motion scenes', () => {
         assert.ok(isTrueOf(caption.claim, scene), caption.text)
       const backwards = { ...scene, motion: reversed(scene.motion) }
       assert.equal(isTrueOf(fullCaption(scene).claim, backwards), reversed(scene.motion) === scene.motion)
+    }
+    for (const scene of many('train', 300)) {
+      for (const caption of [plainCaption(scene), variedCaption(random, scene, true)]) {
+        const wrong = wrongCaption(random, scene, caption)
+        assert.equal(isTrueOf(wrong.claim, scene), false, `${wrong.text} for ${caption.text}`)
+        assert.equal(wrong.claim.motion, caption.claim.motion)
+      }
     }
     const red = { shape: 'circle', colour: 'red' } as const
     const pair = many('train').find(({ actors }) => actors.length === 2) as Scene

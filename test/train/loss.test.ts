@@ -7,7 +7,7 @@ import { parseClipConfig } from '../../src/model/config.js'
 import { openSafetensors } from '../../src/model/formats/safetensors.js'
 import { mergeWeights } from '../../src/model/load.js'
 import { stanSelf } from '../../src/model/temporal/stan-self.js'
-import { nceLoss } from '../../src/train/loss.js'
+import { nceLoss, pairLoss } from '../../src/train/loss.js'
 import { channelsLast, fixture, fixtureJson, goldens, maxDifference } from '../support/fixtures.js'
 
 const tf = loadLibrary('@tensorflow/tfjs-node', { device: 'cpu' })
@@ -75,5 +75,55 @@ describe('symmetric NCE', () => {
     assert.ok((nceLoss(tf, rows, turned, 100).dataSync()[0] as number) > 99)
     const alike = tf.ones([4, 3])
     assert.ok(Math.abs((nceLoss(tf, alike, alike, 100).dataSync()[0] as number) - Math.log(4)) < 1e-5)
+  })
+})
+
+describe('NCE of pairs', () => {
+  const scores = [
+    [2, -1, 0.5],
+    [0.3, 1.5, -2],
+  ]
+  const positive = [
+    [1, 0, 1],
+    [0, 1, 0],
+  ]
+  const counted = [
+    [1, 0, 1],
+    [1, 1, 1],
+  ]
+  const strange = [
+    [1, 2, 3],
+    [-1, 0, 1],
+  ]
+  const known = [
+    [1, 1, 0],
+    [0, 1, 1],
+  ]
+  const sum = (values: readonly number[], masks: readonly number[]): number =>
+    values.reduce((total, x, i) => total + (masks[i] as number) * Math.exp(x), 0)
+  const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
+  const column = (rows: readonly (readonly number[])[], j: number): number[] =>
+    rows.map((row) => row[j] as number)
+
+  /** Row by row and column by column, in double precision. */
+  function plain(strangers: boolean): number {
+    const rows = scores.map(
+      (row, i) => -Math.log(sum(row, positive[i] as number[]) / sum(row, counted[i] as number[])),
+    )
+    const columns = [0, 1, 2].map((j) => {
+      const own = sum(column(scores, j), column(positive, j))
+      const more = strangers ? sum(column(strange, j), column(known, j)) : 0
+      return -Math.log(own / (sum(column(scores, j), column(counted, j)) + more))
+    })
+    return (mean(rows) + mean(columns)) / 2
+  }
+
+  test('equals the sums written out, several partners and pairs that do not count among them', () => {
+    const pairs = { positive: tf.tensor2d(positive), counted: tf.tensor2d(counted) }
+    const alone = pairLoss(tf, tf.tensor2d(scores), pairs).dataSync()[0] as number
+    assert.ok(Math.abs(alone - plain(false)) < 1e-5, `${alone}, not ${plain(false)}`)
+    const strangers = { scores: tf.tensor2d(strange), counted: tf.tensor2d(known) }
+    const among = pairLoss(tf, tf.tensor2d(scores), pairs, strangers).dataSync()[0] as number
+    assert.ok(Math.abs(among - plain(true)) < 1e-5, `${among}, not ${plain(true)}`)
   })
 })

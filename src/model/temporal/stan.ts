@@ -1,10 +1,10 @@
 import type { Algebra } from '../algebra.js'
 import { projectVision, type VisionOutput } from '../clip.js'
 import type { ClipConfig, VisionConfig } from '../config.js'
-import { attend, feedForward, linear, scalar } from '../layers.js'
+import { attend, attendFirst, feedForward, linear, scalar } from '../layers.js'
 import { layerShapes, linearShapes, type Shapes } from '../shapes.js'
 import { countLayers, lastLayers } from './depth.js'
-import type { Temporal, VideoOutput } from './temporal.js'
+import type { ForwardOptions, Temporal, VideoOutput } from './temporal.js'
 
 /** Time slots in `STAN_time_embed`. */
 const TIME_SLOTS = 64
@@ -50,34 +50,47 @@ export function stan(time: TimeModule): Temporal {
       return shapes
     },
 
-    forward<X>(g: Algebra<X>, config: ClipConfig, vision: VisionOutput<X>, T: number): VideoOutput<X> {
+    forward<X>(
+      g: Algebra<X>,
+      config: ClipConfig,
+      vision: VisionOutput<X>,
+      T: number,
+      { lean = false }: ForwardOptions = {},
+    ): VideoOutput<X> {
       const c = config.vision
       const steps: Record<string, X> = {}
       const record = (name: string, { cls, patches }: Branch<X>): void => {
+        if (lean) return
         // The authors' joint sequence: class token first, then patches with time running fastest.
         const joint = g.reshape(g.transpose(patches, [0, 2, 1, 3]), [-1, c.patches * T, c.width])
         steps[name] = g.concat([cls, joint], 1)
       }
 
       let branch: Branch<X> | undefined
-      for (const [k, n] of lastLayers(
+      const beside = lastLayers(
         config,
         depthOf((name) => g.has(name)),
-      ).entries()) {
+      )
+      for (const [k, n] of beside.entries()) {
         const features = unpack(g, c, vision.layers.get(n) as X, T)
         const input = branch === undefined ? enter(g, c, features, T) : rejoin(g, k, branch, features)
         record(`branch_in_${k}`, input)
         const patches = time.mix(g, `STAN_T_layers.${k}`, c, input.patches, T)
         const overTime = { cls: input.cls, patches }
         record(`branch_t_${k}`, overTime)
-        branch = spatial(g, `STAN_S_layers.${k}`, c, overTime, T)
+        const at = `STAN_S_layers.${k}`
+        if (lean && k === beside.length - 1) {
+          branch = { cls: spatialClass(g, at, c, overTime, T), patches }
+          continue
+        }
+        branch = spatial(g, at, c, overTime, T)
         record(`branch_s_${k}`, branch)
       }
 
       const clipCls = g.reshape(vision.cls, [-1, T, c.width])
       const cls = branch === undefined ? clipCls : g.add(clipCls, branch.cls)
       const frames = projectVision(g, config, cls) // [B, T, dim]
-      return { frames, video: g.mean(frames, 1), steps }
+      return { frames, video: g.mean(frames, 1), steps, ...(branch && { branchCls: branch.cls }) }
     },
   }
 }
@@ -121,10 +134,20 @@ function spatial<X>(
   { cls, patches }: Branch<X>,
   T: number,
 ): Branch<X> {
-  const { width: D, patches: L } = c
-  const copies = g.tile(g.reshape(cls, [-1, 1, 1, D]), [1, T, 1, 1])
-  const perFrame = g.reshape(g.concat([copies, patches], 2), [-1, 1 + L, D]) // [B·T, 1+L, D]
-  const update = unpack(g, c, attend(g, at, perFrame, 1 + L, c), T)
+  const update = unpack(g, c, attend(g, at, inEveryFrame(g, c, { cls, patches }, T), 1 + c.patches, c), T)
   const finish = (x: X, added: X): X => feedForward(g, at, g.add(x, added), c)
   return { cls: finish(cls, update.cls), patches: finish(patches, update.patches) }
+}
+
+/** The class token that `spatial` gives, without its patches. */
+function spatialClass<X>(g: Algebra<X>, at: string, c: VisionConfig, branch: Branch<X>, T: number): X {
+  const asked = attendFirst(g, at, inEveryFrame(g, c, branch, T), 1 + c.patches, c) // [B·T, 1, D]
+  const update = g.reshape(g.mean(g.reshape(asked, [-1, T, c.width]), 1), [-1, 1, c.width])
+  return feedForward(g, at, g.add(branch.cls, update), c)
+}
+
+/** The class token in front of every frame's patches, `[B·T, 1+L, D]`. */
+function inEveryFrame<X>(g: Algebra<X>, c: VisionConfig, { cls, patches }: Branch<X>, T: number): X {
+  const copies = g.tile(g.reshape(cls, [-1, 1, 1, c.width]), [1, T, 1, 1])
+  return g.reshape(g.concat([copies, patches], 2), [-1, 1 + c.patches, c.width])
 }

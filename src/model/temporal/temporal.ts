@@ -10,6 +10,13 @@ export interface VideoOutput<X> {
   readonly video: X
   /** Named intermediates, for comparison layer by layer. */
   readonly steps: Readonly<Record<string, X>>
+  /** The class token that a branch adds to CLIP's, `[B, 1, D]`. */
+  readonly branchCls?: X
+}
+
+export interface ForwardOptions {
+  /** Only what the video's embedding needs is computed: no steps, and none of a last layer's work that nothing reads. */
+  readonly lean?: boolean
 }
 
 /** Names of tensors, as a checkpoint has them. */
@@ -37,5 +44,11 @@ export interface Temporal {
    */
   readonly insert?: <X>(g: Algebra<X>, config: ClipConfig, n: number, hidden: X, frames: number) => X
   /** `vision` holds `B · T` frames, the T frames of a clip together. */
-  forward<X>(g: Algebra<X>, config: ClipConfig, vision: VisionOutput<X>, frames: number): VideoOutput<X>
+  forward<X>(
+    g: Algebra<X>,
+    config: ClipConfig,
+    vision: VisionOutput<X>,
+    frames: number,
+    options?: ForwardOptions,
+  ): VideoOutput<X>
 }
