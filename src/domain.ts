@@ -39,6 +39,8 @@ export interface LiveFrame extends Frame {
   readonly source: string
   /** Counts connections: between frames of different runs something may be missing. */
   readonly run: number
+  /** How much it differs from those just before it, 0..255, where the decoder was asked to measure that. */
+  readonly change?: number
 }
 
 /**
