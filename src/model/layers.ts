@@ -87,9 +87,16 @@ export function attendFirst<X>(g: Algebra<X>, at: string, x: X, length: number, 
   return project('out_proj', mixTokens(g, projected, length, config, undefined, 1))
 }
 
-/** A pre-norm layer's second half: x + `mlp`(`layer_norm2`(x)). */
-export function feedForward<X>(g: Algebra<X>, at: string, x: X, config: LayerConfig): X {
-  return g.add(x, mlp(g, `${at}.mlp`, norm(g, `${at}.layer_norm2`, x, config.epsilon), config))
+/** A pre-norm layer's second half: x + `mlp`(`layer_norm2`(x)); `path` may change what is added. */
+export function feedForward<X>(
+  g: Algebra<X>,
+  at: string,
+  x: X,
+  config: LayerConfig,
+  path: (added: X) => X = (added) => added,
+): X {
+  const normed = norm(g, `${at}.layer_norm2`, x, config.epsilon)
+  return g.add(x, path(mlp(g, `${at}.mlp`, normed, config)))
 }
 
 /** A pre-norm transformer layer, CLIP's own: `[N, S, D]` → `[N, S, D]`. */

@@ -1,18 +1,12 @@
 import type { TextTokenizer, TokenBatch } from '../model/tokenizer.js'
-import { type Caption, isTrueOf, variedCaption, wrongCaption } from '../scenes/captions.js'
-import { pose } from '../scenes/draw.js'
+import { type Caption, variedCaption, wrongCaption } from '../scenes/captions.js'
 import { type Random, randomFrom } from '../scenes/random.js'
 import type { Scene } from '../scenes/scene.js'
-import { COLOUR_NAMES, MOTION_NAMES, ORIENTED, reversed, SHAPES } from '../scenes/vocabulary.js'
+import { COLOUR_NAMES, MOTION_NAMES, reversed, SHAPES } from '../scenes/vocabulary.js'
+import { HANDED, mirror, randomWindow, zoom } from './augment.js'
 import type { ClipSet } from './clips.js'
 import type { ClipsStage, PicturesStage } from './config.js'
-
-/** A matrix for a loss, row-major. */
-export interface Matrix {
-  readonly rows: number
-  readonly columns: number
-  readonly data: Float32Array
-}
+import { BEARINGS, bearingOf, countedPairs, type Matrix, matrix, THINGS } from './targets.js'
 
 export interface Texts extends TokenBatch {
   readonly length: number
@@ -39,8 +33,6 @@ export interface PictureBatch {
   readonly bearings: Matrix
 }
 
-export const BEARINGS = 12
-
 /** N clips; behind them in every list the same clips backwards. */
 export interface ClipBatch {
   readonly pixels: Uint8Array
@@ -58,26 +50,6 @@ export interface ClipBatch {
 export function tokenise(tokenizer: TextTokenizer, texts: readonly string[]): Texts {
   const length = Math.max(...texts.map((text) => tokenizer.encode(text, 32).length))
   return { ...tokenizer.batch(texts, length), length }
-}
-
-const matrix = (rows: number, columns: number, value: (row: number, column: number) => number): Matrix => ({
-  rows,
-  columns,
-  data: Float32Array.from({ length: rows * columns }, (_, at) =>
-    value(Math.floor(at / columns), at % columns),
-  ),
-})
-
-/** 1 where caption i is its own scene's or false of scene j. */
-function countedPairs(
-  captions: readonly Caption[],
-  scenes: readonly Scene[],
-  own: (i: number, j: number) => boolean,
-): Matrix {
-  return matrix(captions.length, scenes.length, (i, j) => {
-    if (own(i, j)) return 1
-    return isTrueOf((captions[i] as Caption).claim, scenes[j] as Scene) ? 0 : 1
-  })
 }
 
 /** People write labels as sentences around them, too. */
@@ -115,7 +87,11 @@ export class Batches {
     this.#seed = seed
   }
 
-  pictures({ batch, single, steps, wrong }: PicturesStage, step: number, part: number): PictureBatch {
+  pictures(
+    { batch, single, steps, wrong, crop, flip }: PicturesStage,
+    step: number,
+    part: number,
+  ): PictureBatch {
     const random = randomFrom(`${this.#seed} pictures ${step} ${part}`)
     const frameBytes = this.#size * this.#size * 3
     const pixels = new Uint8Array(batch * frameBytes)
@@ -132,8 +108,11 @@ export class Batches {
       if (scene.actors.some(({ from, until }) => moment < from || moment > until)) continue
       const at = scenes.length * frameBytes
       this.#pictures.read(index, t, pixels, at)
-      const mirrored = random.chance(0.5)
-      if (mirrored) mirror(pixels, at, this.#size)
+      const frames = { pixels, at, count: 1, size: this.#size }
+      if (crop < 1) zoom(frames, randomWindow(random, crop))
+      // Nothing that a caption of a still picture says is changed by it.
+      const mirrored = flip && random.chance(0.5)
+      if (mirrored) mirror(frames)
       const bearing = bearingOf(scene, moment, mirrored)
       if (bearing !== undefined) bearings[scenes.length * BEARINGS + bearing] = 1
       scenes.push(scene)
@@ -154,7 +133,7 @@ export class Batches {
     }
   }
 
-  clips({ batch, motions, single, wrong }: ClipsStage, step: number, part: number): ClipBatch {
+  clips({ batch, motions, single, wrong, crop, flip }: ClipsStage, step: number, part: number): ClipBatch {
     const random = randomFrom(`${this.#seed} clips ${step} ${part}`)
     const clipBytes = this.#frames * this.#size * this.#size * 3
     const pixels = new Uint8Array(batch * clipBytes)
@@ -163,6 +142,9 @@ export class Batches {
       const fits = (scene: Scene): boolean => scene.motion === motion && (!single || isSingle(scene))
       const index = this.#pick(this.#clips, random, fits)
       this.#clips.readAll(index, pixels, n * clipBytes)
+      const frames = { pixels, at: n * clipBytes, count: this.#frames, size: this.#size }
+      if (crop < 1) zoom(frames, randomWindow(random, crop))
+      if (flip && !HANDED.includes(motion) && random.chance(0.5)) mirror(frames)
       return this.#clips.scenes[index] as Scene
     })
     // Motions that are their own reverse make two true captions: those are no negatives of each other.
@@ -210,35 +192,5 @@ export class Batches {
       if (fits(scenes[index] as Scene)) return index
     }
     throw new RangeError('no scene of the training set fits the stage')
-  }
-}
-
-/** Every colour with every shape. */
-export const THINGS: readonly string[] = COLOUR_NAMES.flatMap((colour) =>
-  SHAPES.map((shape) => `${colour} ${shape}`),
-)
-
-/** Which way up a single object is, where it shows: a number below `BEARINGS`. */
-function bearingOf({ actors }: Scene, moment: number, mirrored: boolean): number | undefined {
-  const [actor, other] = actors
-  if (actor === undefined || other !== undefined || !ORIENTED.includes(actor.shape)) return undefined
-  const { angle } = pose(actor, moment)
-  // In a mirror what stands upright leans to the other side; a moon, which lies, opens to the other side too.
-  const seen = !mirrored ? angle : actor.shape === 'moon' ? Math.PI - angle : -angle
-  const turns = seen / (2 * Math.PI)
-  return Math.floor((turns - Math.floor(turns)) * BEARINGS) % BEARINGS
-}
-
-/** Left and right changed places: nothing a caption of a still picture says is changed by it. */
-function mirror(pixels: Uint8Array, at: number, size: number): void {
-  for (let y = 0; y < size; y++) {
-    const row = at + y * size * 3
-    for (let left = 0, right = size - 1; left < right; left++, right--) {
-      for (let c = 0; c < 3; c++) {
-        const held = pixels[row + left * 3 + c] as number
-        pixels[row + left * 3 + c] = pixels[row + right * 3 + c] as number
-        pixels[row + right * 3 + c] = held
-      }
-    }
   }
 }

@@ -15,6 +15,9 @@ export interface Position {
   /** Seconds spent in steps so far, over all sittings. */
   readonly seconds: number
   readonly bestScore: number
+  /** Of the stage so far, and validations since then without a better one. */
+  readonly stageBest: number
+  readonly waited: number
   /** Of the model: a run goes on only with its own. Stages may be given more steps meanwhile, and data more clips. */
   readonly recipe: string
 }

@@ -28,6 +28,10 @@ const Shared = {
   spread: z.number().min(0).default(1),
   /** Captions made up for every true one, false by one fact. */
   wrong: z.int().min(0).default(0),
+  /** The smallest part of the side that a random crop keeps; 1: no crop. */
+  crop: share.gt(0).default(1),
+  /** Validations in a row without a better score that end the stage. */
+  patience: count.optional(),
 }
 
 /** CLIP alone on single frames. */
@@ -36,6 +40,8 @@ const Pictures = z.strictObject({
   kind: z.literal('pictures'),
   /** Part of the steps, from the start, with one object in every picture. */
   single: share.default(0.3),
+  /** Mirrors every other picture. */
+  flip: z.boolean().default(true),
 })
 
 /** CLIP with its branch on clips, each batch forwards and backwards. */
@@ -52,6 +58,12 @@ const Clips = z.strictObject({
   single: z.boolean().default(false),
   /** Before the first step the branch's spatial layers become those of CLIP beside them. */
   'branch-from-clip': z.boolean().default(false),
+  /** Mirrors every other clip, but those whose motion has a side in its name. */
+  flip: z.boolean().default(false),
+  /** Part of the numbers that enter the branch and are dropped. */
+  dropout: share.lt(1).default(0),
+  /** Chance that a clip goes without a residual path of the branch's last layer; it rises from 0 over the layers. */
+  'drop-path': share.lt(1).default(0),
 })
 
 const TrainFile = z.strictObject({
@@ -70,6 +82,8 @@ const TrainFile = z.strictObject({
     dim: count.default(128),
     structure: z.string().default('stan-conv'),
     depth: count.default(2),
+    /** Where the temperature of the NCE starts; a group for `logit_scale` says whether it is learnt or stays. */
+    temperature: z.number().positive().default(0.07),
   }),
   data: z.strictObject({
     /** Clips to train on, and scenes of each kind to validate on. */

@@ -5,11 +5,16 @@ import { randomFrom } from '../scenes/random.js'
 export function initialWeights(
   shapes: ReadonlyMap<string, readonly number[]>,
   config: ClipConfig,
-  { seed, frames }: { readonly seed: number; readonly frames: number },
+  {
+    seed,
+    frames,
+    temperature,
+  }: { readonly seed: number; readonly frames: number; readonly temperature: number },
 ): Map<string, Float32Array> {
   const weights = new Map<string, Float32Array>()
   for (const [name, shape] of shapes) weights.set(name, draw(name, shape, seed))
   weights.set('vision_model.embeddings.position_embedding.weight', positions(config))
+  weights.get('logit_scale')?.fill(Math.log(1 / temperature))
   const slots = shapes.get('STAN_time_embed.weight')?.[0]
   if (slots !== undefined) weights.set('STAN_time_embed.weight', times(slots, config.vision.width, frames))
   return weights
@@ -26,7 +31,6 @@ const SPREADS: readonly (readonly [RegExp, number | undefined])[] = [
 
 function draw(name: string, shape: readonly number[], seed: number): Float32Array {
   const data = new Float32Array(shape.reduce((product, side) => product * side, 1))
-  if (name === 'logit_scale') return data.fill(Math.log(1 / 0.07))
   if (name.endsWith('.bias')) return data
   if (/norm\d?\.weight$/.test(name)) return data.fill(1)
   const fanIn = shape.slice(1).reduce((product, side) => product * side, 1)

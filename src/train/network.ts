@@ -1,7 +1,7 @@
 import { type Tensor, type Tf, TfjsAlgebra } from '../engine/tfjs/algebra.js'
 import { clipClass, clipText, clipVision, projectVision, type VisionOutput } from '../model/clip.js'
 import type { ClipConfig } from '../model/config.js'
-import type { Temporal } from '../model/temporal/temporal.js'
+import type { BranchNoise, Temporal } from '../model/temporal/temporal.js'
 import type { Texts } from './batches.js'
 
 /** The model's shape, without its weights. */
@@ -61,9 +61,12 @@ export class Forward {
     return this.#g.l2normalize(projectVision(this.#g, this.#net.config, cls))
   }
 
-  clips(vision: VisionOutput<Tensor>): Seen {
+  clips(vision: VisionOutput<Tensor>, noise?: BranchNoise<Tensor>): Seen {
     const { config, structure, frames } = this.#net
-    const { video, branchCls } = structure.forward(this.#g, config, vision, frames, { lean: true })
+    const { video, branchCls } = structure.forward(this.#g, config, vision, frames, {
+      lean: true,
+      ...(noise && { noise }),
+    })
     const { width } = config.vision
     const cls =
       branchCls === undefined

@@ -1,8 +1,10 @@
 import type { Tensor, Tf } from '../engine/tfjs/algebra.js'
 import type { VisionOutput } from '../model/clip.js'
-import type { Captions, ClipBatch, Matrix, PictureBatch, Texts } from './batches.js'
+import type { BranchNoise } from '../model/temporal/temporal.js'
+import type { Captions, ClipBatch, PictureBatch, Texts } from './batches.js'
 import { pairLoss, shareLoss, spreadLoss } from './loss.js'
 import { type Forward, withReverse } from './network.js'
+import type { Matrix } from './targets.js'
 
 /** A loss and what it is made of, all scalars. */
 export interface Loss {
@@ -54,6 +56,7 @@ export interface ClipOptions {
   readonly frames: number
   /** CLIP's features, where it is frozen. */
   readonly trunk?: VisionOutput<Tensor>
+  readonly noise?: BranchNoise<Tensor>
 }
 
 /**
@@ -62,7 +65,7 @@ export interface ClipOptions {
  */
 export function clipLoss(tf: Tf, net: Forward, batch: ClipBatch, motions: Texts, options: ClipOptions): Loss {
   const { spread, named, frames, trunk = net.trunk(batch.pixels) } = options
-  const { video, cls } = net.clips(withReverse(tf, trunk, frames))
+  const { video, cls } = net.clips(withReverse(tf, trunk, frames), options.noise)
   const meet = meeting(tf, net, video)
   const motionTexts = net.texts(motions)
   const shares = upload(tf, batch.motions)

@@ -8,13 +8,14 @@ import { clipShapes } from '../model/shapes.js'
 import { structureNamed } from '../model/temporal/structures.js'
 import { createTokenizer } from '../model/tokenizer.js'
 import { COLOUR_NAMES, MOTION_NAMES, SHAPES } from '../scenes/vocabulary.js'
-import { Batches, type BatchSets, BEARINGS, THINGS } from './batches.js'
+import { Batches, type BatchSets } from './batches.js'
 import { type Position, readCheckpoint, saveCheckpoint, saveModel } from './checkpoint.js'
 import { clipJson, type Stage, type TrainConfig } from './config.js'
 import { branchFromClip, initialWeights } from './initial.js'
 import { TrainLog } from './log.js'
 import type { Network } from './network.js'
 import { type Parameters, parameter } from './parameters.js'
+import { BEARINGS, THINGS } from './targets.js'
 import type { CutTokenizer } from './tokenizer.js'
 import { type StepReport, Trainer } from './trainer.js'
 import { type Scores, type ValidationSets, validate } from './validate.js'
@@ -25,7 +26,7 @@ export interface TrainParts {
   readonly tokenizer: CutTokenizer
   readonly training: BatchSets
   readonly validation: ValidationSets
-  /** The run's folder: checkpoint, log, model. */
+  /** The run's folder: checkpoint, log, and as `model/` the best so far, or while pictures are trained the last. */
   readonly dir: string
   readonly signal?: AbortSignal
   readonly onStep?: (about: StepAbout) => void
@@ -64,6 +65,7 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
   const { seed, frames, model } = config
   const recipe = createHash('sha256').update(JSON.stringify({ seed, frames, model })).digest('hex')
   const checkpoint = join(dir, 'checkpoint.safetensors')
+  const best = join(dir, 'best.safetensors')
   const restored = readCheckpoint(checkpoint)
   if (restored !== undefined && restored.position.recipe !== recipe)
     throw new StanflowError('CONFIG_INVALID', `${dir} holds a run of another configuration`, {
@@ -71,7 +73,7 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
     })
   const parameters = restored?.parameters ?? begin(net, config)
   let at: Position = restored?.position ?? {
-    ...{ stage: 0, step: 0, total: 0, seconds: 0, bestScore: -1 },
+    ...{ stage: 0, step: 0, total: 0, seconds: 0, bestScore: -1, stageBest: -1, waited: 0 },
     recipe,
   }
   const log = new TrainLog(join(dir, 'log.jsonl'), at.total)
@@ -85,7 +87,7 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
   const totalSteps = config.stages.reduce((sum, { steps }) => sum + steps, 0)
   let saved = performance.now()
 
-  for (; at.stage < config.stages.length; at = { ...at, stage: at.stage + 1, step: 0 }) {
+  for (; at.stage < config.stages.length; at = nextStage(at)) {
     const stage = config.stages[at.stage] as Stage
     if (at.step === 0) {
       forgetMoments(parameters)
@@ -101,23 +103,27 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
         total: at.total + 1,
         seconds: at.seconds + (performance.now() - started) / 1000,
       }
-      const last = at.step === stage.steps
+      const { step } = at
+      const last = step === stage.steps
       let scores: Scores | undefined
-      if (last || at.step % config['validate-every'] === 0) {
+      if (last || step % config['validate-every'] === 0) {
         const branch = stage.kind === 'clips'
         scores = validate(tf, net, parameters, { sets: parts.validation, tokenizer, branch })
-        const score = branch ? scores.appearance + (scores.motion ?? 0) + (scores.order ?? 0) : -1
-        if (score > at.bestScore) {
+        const score = scores.appearance + (scores.motion ?? 0) + (scores.order ?? 0)
+        const better = score > at.stageBest
+        at = { ...at, stageBest: Math.max(score, at.stageBest), waited: better ? 0 : at.waited + 1 }
+        if (branch && score > at.bestScore) {
           at = { ...at, bestScore: score }
-          await saveCheckpoint(join(dir, 'best.safetensors'), parameters, at)
+          await saveCheckpoint(best, parameters, at)
         }
+        if (at.waited === stage.patience) at = { ...at, step: stage.steps }
       }
       const { loss, parts: of, rate, gradient } = report
-      const line = { total: at.total, stage: stage.name, step: at.step, loss, ...of, rate, gradient }
+      const line = { total: at.total, stage: stage.name, step, loss, ...of, rate, gradient }
       log.write({ ...line, seconds: Number(at.seconds.toFixed(2)), ...(scores && { scores }) })
       parts.onStep?.({
         ...report,
-        ...{ stage: stage.name, step: at.step, steps: stage.steps, total: at.total, totalSteps },
+        ...{ stage: stage.name, step, steps: stage.steps, total: at.total, totalSteps },
         ...(scores && { scores }),
       })
       if (performance.now() - saved > config['checkpoint-seconds'] * 1000) {
@@ -130,10 +136,16 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
     if (signal?.aborted) break
   }
   await saveCheckpoint(checkpoint, parameters, at)
-  const bytes = await writeModel(dir, parameters, json, cut)
+  const chosen = at.bestScore < 0 ? undefined : readCheckpoint(best)
+  const bytes = await writeModel(dir, chosen?.parameters ?? parameters, json, cut)
   const finished = at.stage === config.stages.length
   return { steps: at.total, seconds: at.seconds, bestScore: at.bestScore, finished, bytes }
 }
+
+const nextStage = (at: Position): Position => ({
+  ...at,
+  ...{ stage: at.stage + 1, step: 0, stageBest: -1, waited: 0 },
+})
 
 function begin(net: Network, config: TrainConfig): Parameters {
   const { dim, vision } = net.config
@@ -144,7 +156,7 @@ function begin(net: Network, config: TrainConfig): Parameters {
   const inside = { motions: MOTION_NAMES.length, bearings: BEARINGS }
   for (const [name, classes] of Object.entries(inside))
     shapes.set(`aux.${name}.weight`, [classes, vision.width]).set(`aux.${name}.bias`, [classes])
-  const weights = initialWeights(shapes, net.config, config)
+  const weights = initialWeights(shapes, net.config, { ...config, temperature: config.model.temperature })
   return new Map(
     [...shapes].map(([name, shape]) => [name, parameter(shape, weights.get(name) as Float32Array)]),
   )

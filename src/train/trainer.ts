@@ -6,6 +6,7 @@ import { adamw } from './adamw.js'
 import { type Batches, type Texts, tokenise } from './batches.js'
 import type { Stage, TrainConfig } from './config.js'
 import { Forward, type Network } from './network.js'
+import { branchNoise } from './noise.js'
 import { clipLoss, type Loss, pictureLoss } from './objectives.js'
 import { type Parameters, ratesOf } from './parameters.js'
 import { learningRate } from './schedule.js'
@@ -21,6 +22,12 @@ export interface StepReport {
 
 /** Tensors that CLIP's features depend on; where all are frozen, no gradient goes through CLIP. */
 const TRUNK = /^vision_model\.(embeddings|pre_layrnorm|encoder)/
+
+/** Tensors that a stage's loss depends on, whatever its groups say. */
+const TAKES_PART: Readonly<Record<Stage['kind'], (name: string) => boolean>> = {
+  pictures: (name) => /^(vision_|visual_|text_|logit_|aux\.(?!motions))/.test(name),
+  clips: (name) => !name.startsWith('aux.') || name.startsWith('aux.motions'),
+}
 
 /** Takes training steps: the same step from the same parameters gives the same result. */
 export class Trainer {
@@ -51,7 +58,9 @@ export class Trainer {
     const now = peak * learningRate(step, steps, warmup)
     const parts = ratesOf(this.#parameters.keys(), groups)
     const rates = new Map([...parts].map(([name, part]) => [name, part * now]))
-    const trained = [...parts].filter(([, part]) => part > 0).map(([name]) => name)
+    const trained = [...parts]
+      .filter(([name, part]) => part > 0 && TAKES_PART[stage.kind](name))
+      .map(([name]) => name)
     const sums = new Map<string, Float32Array>()
     let loss = 0
     const told: Record<string, number> = {}
@@ -123,8 +132,11 @@ export class Trainer {
     const batch = this.#batches.clips(stage, step, part)
     const { frames } = this.#net
     const trunk = throughTrunk ? undefined : forward(tensors).trunk(batch.pixels)
-    const options = { spread, named: stage.named, frames, ...(trunk && { trunk }) }
-    return (weights) => clipLoss(tf, forward(weights), batch, this.#motions, options)
+    const rates = { dropout: stage.dropout, dropPath: stage['drop-path'] }
+    // Every computation of this loss has the same noise.
+    const noise = () => branchNoise(tf, rates, `${this.#config.seed} ${stage.name} ${step} ${part}`)
+    const options = () => ({ spread, named: stage.named, frames, noise: noise(), ...(trunk && { trunk }) })
+    return (weights) => clipLoss(tf, forward(weights), batch, this.#motions, options())
   }
 }
 

@@ -11,17 +11,21 @@ const RECIPE = `
 seed: 3
 threads: 1
 frames: 4
-model: { size: 24, patch: 12, width: 32, layers: 2, heads: 2, text-width: 32, text-layers: 1, dim: 32, depth: 1 }
-data: { train: 120, validation: 8, side: 48 }
+model: { size: 24, patch: 12, width: 32, layers: 2, heads: 2, text-width: 32, text-layers: 1, dim: 32, depth: 2 }
+data: { train: 120, pictures: 60, validation: 8, side: 48 }
 validate-every: 10
 checkpoint-seconds: 0.0001
 stages:
-  - { name: pictures, kind: pictures, steps: 12, batch: 8, rate: 0.001, groups: [['STAN*', 0], ['aux.motions*', 0], ['*', 1]] }
+  - { name: pictures, kind: pictures, steps: 12, batch: 8, rate: 0.001, wrong: 1, crop: 0.8, groups: [['STAN*', 0], ['aux.motions*', 0], ['*', 1]] }
   - name: motions
     kind: clips
     steps: 12
     batch: 3
     accumulate: 2
+    crop: 0.8
+    flip: true
+    dropout: 0.1
+    drop-path: 0.3
     rate: 0.001
     groups: [['STAN*', 1], ['aux.motions*', 1], ['text_*', 0.3]]
 `

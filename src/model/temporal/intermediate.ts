@@ -33,7 +33,7 @@ export const intermediate: Temporal = {
     if (k === -1) return hidden
     const { width: D, patches: L } = config.vision
     const patches = g.reshape(g.slice(hidden, 1, 1, 1 + L), [-1, T, L, D])
-    const mixed = attendOverTime(g, `temporal_layers.${k}`, config.vision, patches, T)
+    const mixed = g.add(patches, attendOverTime(g, `temporal_layers.${k}`, config.vision, patches, T))
     return g.concat([g.slice(hidden, 1, 0, 1), g.reshape(mixed, [-1, L, D])], 1)
   },
 

@@ -20,7 +20,7 @@ export const stanConv = stan({
   mix<X>(g: Algebra<X>, at: string, { width: D, patches: L }: VisionConfig, patches: X, T: number): X {
     const inner = D / REDUCTION
     const mixed = overThreeFrames(g, at, linear(g, `${at}.down`, patches), T, L, inner)
-    return g.add(patches, linear(g, `${at}.up`, g.gelu(mixed)))
+    return linear(g, `${at}.up`, g.gelu(mixed))
   },
 })
 

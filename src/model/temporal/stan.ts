@@ -4,10 +4,19 @@ import type { ClipConfig, VisionConfig } from '../config.js'
 import { attend, attendFirst, feedForward, linear, scalar } from '../layers.js'
 import { layerShapes, linearShapes, type Shapes } from '../shapes.js'
 import { countLayers, lastLayers } from './depth.js'
-import type { ForwardOptions, Temporal, VideoOutput } from './temporal.js'
+import type { BranchNoise, ForwardOptions, Temporal, VideoOutput } from './temporal.js'
 
 /** Time slots in `STAN_time_embed`. */
 const TIME_SLOTS = 64
+
+/** Outside training. */
+const QUIET = {
+  input: <X>(x: X): X => x,
+  path:
+    () =>
+    <X>(x: X): X =>
+      x,
+}
 
 /** The branch's state: one video class token `[B, 1, D]`, and the patches of every frame `[B, T, L, D]`. */
 interface Branch<X> {
@@ -21,7 +30,7 @@ export interface TimeModule {
   /** A tensor that each of its layers has, after `STAN_T_layers.k.`, and no other kind's. */
   readonly mark: string
   shapes(into: Shapes, at: string, width: number): void
-  /** Patches of T frames, `[B, T, L, D]` → `[B, T, L, D]`. */
+  /** What it adds to the patches of T frames, `[B, T, L, D]` → `[B, T, L, D]`. */
   mix<X>(g: Algebra<X>, at: string, config: VisionConfig, patches: X, frames: number): X
 }
 
@@ -55,7 +64,7 @@ export function stan(time: TimeModule): Temporal {
       config: ClipConfig,
       vision: VisionOutput<X>,
       T: number,
-      { lean = false }: ForwardOptions = {},
+      { lean = false, noise = QUIET }: ForwardOptions<X> = {},
     ): VideoOutput<X> {
       const c = config.vision
       const steps: Record<string, X> = {}
@@ -73,17 +82,19 @@ export function stan(time: TimeModule): Temporal {
       )
       for (const [k, n] of beside.entries()) {
         const features = unpack(g, c, vision.layers.get(n) as X, T)
-        const input = branch === undefined ? enter(g, c, features, T) : rejoin(g, k, branch, features)
+        const input = branch === undefined ? enter(g, c, features, T, noise) : rejoin(g, k, branch, features)
         record(`branch_in_${k}`, input)
-        const patches = time.mix(g, `STAN_T_layers.${k}`, c, input.patches, T)
+        const path = () => noise.path(k, beside.length)
+        const mixed = path()(time.mix(g, `STAN_T_layers.${k}`, c, input.patches, T))
+        const patches = g.add(input.patches, mixed)
         const overTime = { cls: input.cls, patches }
         record(`branch_t_${k}`, overTime)
         const at = `STAN_S_layers.${k}`
         if (lean && k === beside.length - 1) {
-          branch = { cls: spatialClass(g, at, c, overTime, T), patches }
+          branch = { cls: spatialClass(g, at, c, overTime, T, path), patches }
           continue
         }
-        branch = spatial(g, at, c, overTime, T)
+        branch = spatial(g, at, c, overTime, T, path)
         record(`branch_s_${k}`, branch)
       }
 
@@ -108,14 +119,20 @@ function unpack<X>(g: Algebra<X>, { width: D, patches: L }: VisionConfig, hidden
 }
 
 /** Input of layer 0: position and time embeddings are added, the class token is averaged with its initial value. */
-function enter<X>(g: Algebra<X>, { width: D, patches: L }: VisionConfig, f: Branch<X>, T: number): Branch<X> {
+function enter<X>(
+  g: Algebra<X>,
+  { width: D, patches: L }: VisionConfig,
+  f: Branch<X>,
+  T: number,
+  noise: BranchNoise<X>,
+): Branch<X> {
   const at = 'vision_model.embeddings'
   const position = g.weight(`${at}.position_embedding.weight`)
   const start = g.add(g.weight(`${at}.class_embedding`), g.slice(position, 0, 0, 1)) // [1, D]
   const time = g.reshape(g.slice(g.weight('STAN_time_embed.weight'), 0, 0, T), [1, T, 1, D])
   return {
     cls: g.mul(g.add(f.cls, start), scalar(g, 0.5)),
-    patches: g.add(g.add(f.patches, g.slice(position, 0, 1, 1 + L)), time),
+    patches: noise.input(g.add(g.add(f.patches, g.slice(position, 0, 1, 1 + L)), time)),
   }
 }
 
@@ -126,24 +143,37 @@ function rejoin<X>(g: Algebra<X>, k: number, previous: Branch<X>, f: Branch<X>):
   return { cls: g.add(previous.cls, project(f.cls)), patches: g.add(previous.patches, project(f.patches)) }
 }
 
+/** A residual path's noise, drawn once for all that it adds. */
+type Path<X> = () => (added: X) => X
+
 /** A CLIP layer within each frame; every frame has a copy of the class token, and their outputs are averaged. */
 function spatial<X>(
   g: Algebra<X>,
   at: string,
   c: VisionConfig,
-  { cls, patches }: Branch<X>,
+  branch: Branch<X>,
   T: number,
+  path: Path<X>,
 ): Branch<X> {
-  const update = unpack(g, c, attend(g, at, inEveryFrame(g, c, { cls, patches }, T), 1 + c.patches, c), T)
-  const finish = (x: X, added: X): X => feedForward(g, at, g.add(x, added), c)
-  return { cls: finish(cls, update.cls), patches: finish(patches, update.patches) }
+  const update = unpack(g, c, attend(g, at, inEveryFrame(g, c, branch, T), 1 + c.patches, c), T)
+  const [attended, fed] = [path(), path()]
+  const finish = (x: X, added: X): X => feedForward(g, at, g.add(x, attended(added)), c, fed)
+  return { cls: finish(branch.cls, update.cls), patches: finish(branch.patches, update.patches) }
 }
 
 /** The class token that `spatial` gives, without its patches. */
-function spatialClass<X>(g: Algebra<X>, at: string, c: VisionConfig, branch: Branch<X>, T: number): X {
+function spatialClass<X>(
+  g: Algebra<X>,
+  at: string,
+  c: VisionConfig,
+  branch: Branch<X>,
+  T: number,
+  path: Path<X>,
+): X {
   const asked = attendFirst(g, at, inEveryFrame(g, c, branch, T), 1 + c.patches, c) // [B·T, 1, D]
   const update = g.reshape(g.mean(g.reshape(asked, [-1, T, c.width]), 1), [-1, 1, c.width])
-  return feedForward(g, at, g.add(branch.cls, update), c)
+  const [attended, fed] = [path(), path()]
+  return feedForward(g, at, g.add(branch.cls, attended(update)), c, fed)
 }
 
 /** The class token in front of every frame's patches, `[B·T, 1+L, D]`. */

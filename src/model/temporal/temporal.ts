@@ -14,9 +14,21 @@ export interface VideoOutput<X> {
   readonly branchCls?: X
 }
 
-export interface ForwardOptions {
+export interface ForwardOptions<X> {
   /** Only what the video's embedding needs is computed: no steps, and none of a last layer's work that nothing reads. */
   readonly lean?: boolean
+  readonly noise?: BranchNoise<X>
+}
+
+/** What training does to a branch at random. */
+export interface BranchNoise<X> {
+  /** To the patches that enter the branch, `[B, T, L, D]`. */
+  input(patches: X): X
+  /**
+   * To a residual path of layer `k` of `depth`: a clip's path is there or not. The result goes over everything that the path
+   * adds, class token and patches, `[B, …]`.
+   */
+  path(k: number, depth: number): (added: X) => X
 }
 
 /** Names of tensors, as a checkpoint has them. */
@@ -49,6 +61,6 @@ export interface Temporal {
     config: ClipConfig,
     vision: VisionOutput<X>,
     frames: number,
-    options?: ForwardOptions,
+    options?: ForwardOptions<X>,
   ): VideoOutput<X>
 }

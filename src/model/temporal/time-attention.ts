@@ -10,11 +10,11 @@ export function timeAttentionShapes(into: Shapes, at: string, width: number): vo
 }
 
 /**
- * Attention among the T frames at each patch position, `[B, T, L, D]` → `[B, T, L, D]`:
- * x + `temporal_fc`(attention(`layer_norm1`(x))).
+ * What attention among the T frames at each patch position adds, `[B, T, L, D]` → `[B, T, L, D]`:
+ * `temporal_fc`(attention(`layer_norm1`(x))).
  */
 export function attendOverTime<X>(g: Algebra<X>, at: string, c: VisionConfig, patches: X, T: number): X {
   const byPosition = g.reshape(g.transpose(patches, [0, 2, 1, 3]), [-1, T, c.width]) // [B·L, T, D]
-  const mixed = g.add(byPosition, linear(g, `${at}.temporal_fc`, attend(g, at, byPosition, T, c)))
-  return g.transpose(g.reshape(mixed, [-1, c.patches, T, c.width]), [0, 2, 1, 3])
+  const added = linear(g, `${at}.temporal_fc`, attend(g, at, byPosition, T, c))
+  return g.transpose(g.reshape(added, [-1, c.patches, T, c.width]), [0, 2, 1, 3])
 }
