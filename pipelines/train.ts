@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
@@ -7,6 +8,8 @@ import { type Task, taskScenes } from '../src/scenes/sets.js'
 import { MOTION_NAMES, type Motion } from '../src/scenes/vocabulary.js'
 import { sceneWords } from '../src/scenes/words.js'
 import { readTrainConfig, type TrainConfig } from '../src/train/config.js'
+import { readLog } from '../src/train/log.js'
+import { plotSvg } from '../src/train/plot.js'
 import { runTraining, type StepAbout, type TrainSummary } from '../src/train/run.js'
 import { cutTokenizer } from '../src/train/tokenizer.js'
 import { clipShards } from './clip-shards.js'
@@ -16,6 +19,8 @@ export interface TrainOptions {
   readonly config: string
   /** Checkpoint, log and model go here; a run that was cut off goes on. */
   readonly to: string
+  /** Keeps `plot.svg` in the folder: the curves so far, drawn anew at every validation. */
+  readonly plot?: boolean
 }
 
 export interface TrainHooks {
@@ -26,7 +31,7 @@ export interface TrainHooks {
 
 /** Scenes → video → clips → training steps → a model folder. @throws StanflowError CONFIG_INVALID, ENGINE_MISSING, MEDIA_* */
 export async function train(
-  { config: file, to }: TrainOptions,
+  { config: file, to, plot = false }: TrainOptions,
   hooks: TrainHooks = {},
 ): Promise<TrainSummary> {
   const config = await readTrainConfig(file)
@@ -60,12 +65,20 @@ export async function train(
   }
   const validation = { appearance: await shards('appearance'), motion: await shards('motion') }
   try {
-    return await runTraining({
+    const draw = (): void => {
+      if (plot) writeFileSync(join(to, 'plot.svg'), plotSvg(readLog(join(to, 'log.jsonl'))))
+    }
+    const summary = await runTraining({
       ...{ tf, config, training, validation, dir: to },
       tokenizer: cutTokenizer(JSON.parse(clipTokenizerJson()) as object, sceneWords()),
       ...(hooks.signal && { signal: hooks.signal }),
-      ...(hooks.onStep && { onStep: hooks.onStep }),
+      onStep(about) {
+        hooks.onStep?.(about)
+        if (about.scores !== undefined) draw()
+      },
     })
+    draw()
+    return summary
   } finally {
     for (const set of [...Object.values(training), ...Object.values(validation)]) set.close()
   }

@@ -7,7 +7,7 @@ import { drainOnSignals } from './signals.js'
 
 const EXAMPLES = `
 Examples:
-  stanflow train --config src/train/recipes/motion-scenes.yaml --to runs/default
+  stanflow train --config src/train/recipes/motion-scenes.yaml --to runs/default --plot
   stanflow evaluate scenes/captions.jsonl --model runs/default/model
 
 The same command goes on where the last one stopped, after Ctrl-C or kill -9 too. The folder gets a checkpoint, log.jsonl
@@ -17,6 +17,7 @@ The same command goes on where the last one stopped, after Ctrl-C or kill -9 too
 interface Flags {
   readonly config: string
   readonly to: string
+  readonly plot?: boolean
   readonly json?: boolean
 }
 
@@ -28,19 +29,20 @@ export function addTrainCommand(program: Command): void {
       new Option('--config <file>', 'model, data and stages, see docs/training.md').makeOptionMandatory(),
     )
     .addOption(new Option('--to <folder>', 'the run: checkpoint, log, model').makeOptionMandatory())
+    .addOption(new Option('--plot', 'keep plot.svg in the folder: loss and scores over the steps'))
     .addOption(new Option('--json', 'one JSON document on stdout'))
     .addHelpText('after', EXAMPLES)
     .action((flags: Flags) => run(flags))
 }
 
-async function run({ config, to, json = false }: Flags): Promise<void> {
+async function run({ config, to, plot = false, json = false }: Flags): Promise<void> {
   const { train } = await import('../../pipelines/train.js')
   const line = new ProgressLine(json)
   const drain = drainOnSignals(() => line.show('stopping after this step'))
   const pace = new Pace()
   try {
     const summary = await train(
-      { config, to },
+      { config, to, plot },
       {
         signal: drain.signal,
         onClips: (set, done, of) =>
