@@ -11,6 +11,7 @@ export {
 } from './backfill.js'
 export { type ConsumeHooks, type ConsumeOptions, type ConsumeSummary, consume } from './consume.js'
 export { type ExportedModel, type ExportHooks, type ExportOptions, exportModel } from './export-model.js'
+export { type IndexHooks, type IndexOptions, type IndexSummary, indexMoments } from './index-moments.js'
 export { describeModel, type InfoOptions, type ModelDescription } from './model-info.js'
 export {
   type ImportedModel,
@@ -23,6 +24,16 @@ export {
   pull as pullModel,
 } from './models.js'
 export { type Retried, type RetryHooks, type RetryOptions, retry } from './retry.js'
+export {
+  type FoundMoment,
+  type IndexedModel,
+  type OpenIndex,
+  type OpenIndexOptions,
+  openIndex,
+  type Query,
+  type SearchFilter,
+  type TimelineClip,
+} from './search.js'
 export { type SubmitHooks, type SubmitOptions, type SubmitSummary, submit } from './submit.js'
 export { type TailOptions, type TailRecord, tail } from './tail.js'
 export { type CreateTopicsOptions, createTopics, listTopics, type TopicRow } from './topics.js'

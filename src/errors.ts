@@ -75,6 +75,10 @@ const CATALOGUE = {
   KAFKA_UNCERTAIN:
     'The broker did not say in time whether it took the transaction; it is settled when work goes on.',
   KAFKA_FAILED: 'The message is what the broker says.',
+  INDEX_MISSING: 'Make one with `stanflow index --from OUT --to INDEX`, or check the place.',
+  INDEX_MODEL:
+    'Vectors of two models cannot be compared; `stanflow index models --to INDEX` shows what it has.',
+  INDEX_FAILED: 'The message is what LanceDB says; run the same command again: it goes on where it stopped.',
   MESSAGE_QUARANTINED:
     'The process died while it worked on this message; look at it, then `stanflow retry` it.',
   INTERNAL: 'This is a bug in stanflow; please report it with the command and this message.',

@@ -10,10 +10,12 @@ import { addDemoCommand } from './demo.js'
 import { addDoctorCommand } from './doctor.js'
 import { addEvaluateCommand } from './evaluate.js'
 import { fail } from './fail.js'
+import { addIndexCommand } from './index-moments.js'
 import { addModelsCommand } from './models/models.js'
 import { addReportCommand } from './report.js'
 import { addRetryCommand } from './retry.js'
 import { addScenesCommand } from './scenes.js'
+import { addSearchCommand } from './search.js'
 import { addSubmitCommand } from './submit.js'
 import { addTailCommand } from './tail.js'
 import { addTopicsCommand } from './topics.js'
@@ -25,6 +27,7 @@ Examples:
   stanflow backfill videos/ --to out --labels "a cat, a dog" --report out/report.html
   stanflow backfill "archive/**/*.mp4" --to out --sample window --window 4s --stride 2s
   stanflow topics create && stanflow submit videos/ && stanflow consume
+  stanflow index --from out --to index && stanflow search "a red ball falls" --index index
   stanflow doctor
   stanflow config print
 
@@ -55,6 +58,8 @@ function build(): Command {
   addArchiveCommand(program)
   addTailCommand(program)
   addRetryCommand(program)
+  addIndexCommand(program)
+  addSearchCommand(program)
   return program
 }
 

@@ -1,11 +1,21 @@
 import { type Command, Option } from 'commander'
 import { type Resolved, resolveConfig } from '../config/resolve.js'
-import { CONFIG_KEYS, type ConfigKey, DEFAULTS, type KeyInfo, showValue } from '../config/schema.js'
+import {
+  CONFIG_KEYS,
+  type ConfigKey,
+  DEFAULTS,
+  type Group,
+  type KeyInfo,
+  showValue,
+} from '../config/schema.js'
+
+/** What a backfill does without. */
+const ELSEWHERE: readonly Group[] = ['Kafka', 'Search']
 
 /** Gives a command the flags of these configuration keys (by default all that a backfill has), and `--config`. */
 export function addSettings(command: Command, keys?: readonly ConfigKey[]): Command {
   for (const key of CONFIG_KEYS) {
-    if (keys === undefined ? key.group === 'Kafka' : !keys.includes(key.key)) continue
+    if (keys === undefined ? ELSEWHERE.includes(key.group) : !keys.includes(key.key)) continue
     for (const option of optionsOf(key)) command.addOption(option)
   }
   return command
@@ -17,9 +27,13 @@ export function addSettings(command: Command, keys?: readonly ConfigKey[]): Comm
     .addHelpOption(new Option('-h, --help', 'show this help').helpGroup('Run:'))
 }
 
-/** What flags, environment and `stanflow.yaml` say together. @throws StanflowError USAGE_INVALID, CONFIG_INVALID */
-export function readSettings(command: Command): Promise<Resolved> {
-  const { config: file, ...flags } = command.opts()
+/**
+ * What flags, environment and `stanflow.yaml` say together. `own`: flags that mean something else to this command than the
+ * key of their name. @throws StanflowError USAGE_INVALID, CONFIG_INVALID
+ */
+export function readSettings(command: Command, own: readonly string[] = []): Promise<Resolved> {
+  const { config: file, ...given } = command.opts()
+  const flags = Object.fromEntries(Object.entries(given).filter(([name]) => !own.includes(name)))
   return resolveConfig({
     flags,
     env: process.env,

@@ -9,7 +9,7 @@ import { choice, count, duration, type Kind, onOff, templates, text, wordsOrFile
 import { isLabelFile } from './label-file.js'
 import { shard, since } from './which.js'
 
-export type Group = 'Model' | 'Videos' | 'Clips' | 'Labels' | 'Results' | 'S3' | 'Run' | 'Kafka'
+export type Group = 'Model' | 'Videos' | 'Clips' | 'Labels' | 'Results' | 'S3' | 'Run' | 'Kafka' | 'Search'
 
 interface About {
   readonly group: Group
@@ -278,6 +278,13 @@ export const configSchema = z.object({
     group: 'Kafka',
     about: 'serve /metrics, /healthz and /readyz there',
     unset: 'not served',
+  }),
+
+  index: optional(text('place', 'a folder, or s3://bucket/prefix'), {
+    group: 'Search',
+    about: 'where `stanflow index` keeps the index',
+    unset: 'none',
+    relocate: inFolder,
   }),
 
   batch: key(count(1, 256), 8, { group: 'Run', about: 'clips in one run of the model' }),

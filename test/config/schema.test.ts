@@ -59,6 +59,7 @@ const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[Co
   attempts: { text: '5', yaml: 5, value: 5 },
   batchDeadline: { text: '20ms', yaml: 0.02, value: 0.02 },
   clipsTo: { text: 's3://b/clips', yaml: 's3://b/clips', value: 's3://b/clips' },
+  index: { text: 's3://b/index', yaml: 's3://b/index', value: 's3://b/index' },
   rollRecords: { text: '50', yaml: 50, value: 50 },
   rollTime: { text: '1m', yaml: 60, value: 60 },
   listen: { text: '0.0.0.0:9464', yaml: '0.0.0.0:9464', value: '0.0.0.0:9464' },

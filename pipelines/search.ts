@@ -1,0 +1,211 @@
+import type { S3Settings } from '../src/connect/s3/client.js'
+import type { Label } from '../src/domain.js'
+import type { LoadedModel } from '../src/engine/engine.js'
+import { StanflowError } from '../src/errors.js'
+import { lance } from '../src/search/errors.js'
+import type { Filter } from '../src/search/filter.js'
+import { type IndexedModel, MomentIndex } from '../src/search/moment-index.js'
+import { type FoundMoment, mergeMoments } from '../src/search/moments.js'
+import { clipsWhere, type FoundClip, nearest } from '../src/search/nearest.js'
+import { equals } from '../src/search/sql.js'
+import { indexPlace } from './index-moments/place.js'
+import { type ModelOptions, openModel } from './open-model.js'
+
+export type { Filter, FoundMoment, IndexedModel }
+
+export interface OpenIndexOptions {
+  /** Where `stanflow index` wrote: a folder, or `s3://bucket/prefix`. */
+  readonly index: string
+  readonly s3?: S3Settings
+  /** Search the clips of the model whose digest begins so. Default: the index's own choice. */
+  readonly digest?: string
+  /** How the model is run that makes vectors of texts and pictures. Default: the index's, wherever it computes quickest. */
+  readonly model?: Partial<Omit<ModelOptions, 'sampling'>>
+}
+
+/** What to look for; what is given is added up. */
+export interface Query {
+  /** What the moment shows, in words. */
+  readonly text?: string
+  /** What it does not show. */
+  readonly not?: readonly string[]
+  /** Like this clip of the index: by its id, or the one of a source that is shown at a time. */
+  readonly like?: { readonly clipId: string } | { readonly source: string; readonly time: number }
+  /** A vector of the model's own, `[dim]`. */
+  readonly vector?: Float32Array
+}
+
+export interface SearchFilter extends Filter {
+  /** Moments at most. Default 20. */
+  readonly top?: number
+}
+
+/** A clip on a source's timeline. */
+export interface TimelineClip {
+  readonly clipId: string
+  readonly start: number
+  readonly end: number
+  readonly labels: readonly Label[]
+}
+
+/** An index that is open for searching. Close it. */
+export interface OpenIndex {
+  readonly model: IndexedModel
+  /** Clips of the model that is searched, by now. */
+  count(): Promise<number>
+  /**
+   * Moments that show what the query says, the best first.
+   * @throws StanflowError INDEX_MODEL where texts cannot be encoded by the index's model, INPUT_NOT_FOUND for a clip that is not
+   * there, USAGE_INVALID where nothing is asked for, INDEX_FAILED
+   */
+  search(query: Query, filter?: SearchFilter): Promise<readonly FoundMoment[]>
+  /** A source's clips by time. */
+  timeline(source: string, range?: Pick<Filter, 'from' | 'to'>): Promise<readonly TimelineClip[]>
+  close(): Promise<void>
+}
+
+const TOP = 20
+/** Clips looked at for each moment wanted, at first and at most. */
+const CLIPS_EACH = 10
+const MOST_CLIPS = 10_000
+const LEAST_CLIPS = 200
+/** What is not to be shown counts so much against what is. */
+const NOT_WEIGHT = 0.5
+
+/** @throws StanflowError INDEX_MISSING, INDEX_MODEL, INDEX_FAILED */
+export async function openIndex(options: OpenIndexOptions): Promise<OpenIndex> {
+  const index = await MomentIndex.open(indexPlace(options.index, options.s3))
+  try {
+    const model = options.digest === undefined ? await index.current() : await index.model(options.digest)
+    if (model === undefined) {
+      throw new StanflowError('INDEX_MISSING', `The index ${options.index} is empty.`)
+    }
+    return new Searcher(index, model, options)
+  } catch (error) {
+    index.close()
+    throw error
+  }
+}
+
+class Searcher implements OpenIndex {
+  readonly model: IndexedModel
+  readonly #index: MomentIndex
+  readonly #options: OpenIndexOptions
+  #loaded: Promise<LoadedModel> | undefined
+
+  constructor(index: MomentIndex, model: IndexedModel, options: OpenIndexOptions) {
+    this.#index = index
+    this.model = model
+    this.#options = options
+  }
+
+  async count(): Promise<number> {
+    const table = await this.#index.clips(this.model)
+    return lance('Cannot read the index', () => table.countRows())
+  }
+
+  async search(query: Query, { top = TOP, ...filter }: SearchFilter = {}): Promise<readonly FoundMoment[]> {
+    const table = await this.#index.clips(this.model)
+    const { vector, without } = await this.#vectorOf(query)
+    const length = Math.hypot(...vector)
+    for (let limit = Math.max(LEAST_CLIPS, top * CLIPS_EACH); ; limit *= 4) {
+      const found = await nearest(table, vector, { limit, filter })
+      const moments = mergeMoments(found.filter(({ clipId }) => clipId !== without))
+      if (moments.length >= top || found.length < limit || limit >= MOST_CLIPS) {
+        return moments.slice(0, top).map((moment) => ({ ...moment, score: moment.score * length }))
+      }
+    }
+  }
+
+  async timeline(source: string, range: Pick<Filter, 'from' | 'to'> = {}): Promise<readonly TimelineClip[]> {
+    const table = await this.#index.clips(this.model)
+    const clips = await clipsWhere(table, { ...range, source }, 100_000)
+    return [...clips]
+      .sort((a, b) => a.start - b.start)
+      .map(({ clipId, start, end, labels }) => ({ clipId, start, end, labels }))
+  }
+
+  async close(): Promise<void> {
+    this.#index.close()
+    await (await this.#loaded?.catch(() => undefined))?.close()
+  }
+
+  /** Parts of a query as one vector; its length scales cosines with it to the sum of the parts' own. */
+  async #vectorOf({ text, not = [], like, vector }: Query) {
+    const parts: { readonly vector: Float32Array; readonly weight: number }[] = []
+    let without: string | undefined
+    if (vector !== undefined) parts.push({ vector, weight: 1 })
+    if (like !== undefined) {
+      const clip = await this.#clip(like)
+      without = clip.clipId
+      parts.push({ vector: clip.vector, weight: 1 })
+    }
+    const texts = [...(text === undefined ? [] : [text]), ...not]
+    if (texts.length > 0) {
+      const encoded = await (await this.#model()).encodeText(texts)
+      for (const [i, one] of encoded.entries()) {
+        const isWanted = text !== undefined && i === 0
+        parts.push({ vector: one, weight: isWanted ? 1 : -NOT_WEIGHT / not.length })
+      }
+    }
+    if (parts.every(({ weight }) => weight < 0)) {
+      throw new StanflowError('USAGE_INVALID', 'Nothing is looked for.', {
+        hint: 'Say what the moment shows: stanflow search "a red ball falls".',
+      })
+    }
+    const sum = new Float32Array(this.model.dim)
+    for (const part of parts) {
+      for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + part.weight * (part.vector[i] ?? 0)
+    }
+    return { vector: sum, without }
+  }
+
+  async #clip(like: NonNullable<Query['like']>): Promise<{ clipId: string; vector: Float32Array }> {
+    const table = await this.#index.clips(this.model)
+    const where =
+      'clipId' in like
+        ? equals('clip_id', like.clipId)
+        : `${equals('source', like.source)} AND start <= ${like.time} AND "end" >= ${like.time}`
+    const rows = await lance('Cannot read the index', () =>
+      table.query().where(where).select(['clip_id', 'start', 'end', 'vector']).limit(100).toArray(),
+    )
+    const middle = (row: { start: number; end: number }) =>
+      'time' in like ? Math.abs((row.start + row.end) / 2 - like.time) : 0
+    const [row] = [...rows].sort((a, b) => middle(a) - middle(b))
+    if (row === undefined) {
+      const what = 'clipId' in like ? like.clipId : `${like.source} at ${like.time} s`
+      throw new StanflowError('INPUT_NOT_FOUND', `The index has no clip ${what}.`)
+    }
+    return { clipId: row.clip_id as string, vector: row.vector.toArray() as Float32Array }
+  }
+
+  #model(): Promise<LoadedModel> {
+    this.#loaded ??= this.#load()
+    this.#loaded.catch(() => {
+      this.#loaded = undefined
+    })
+    return this.#loaded
+  }
+
+  /** The model that made the index's vectors: no other makes comparable ones. */
+  async #load(): Promise<LoadedModel> {
+    const { name = 'default', precision, digest } = this.model
+    const { model } = await openModel({
+      ...{ model: name, structure: this.model.structure ?? 'auto', engine: 'auto', device: 'auto' },
+      precision: (precision as ModelOptions['precision'] | undefined) ?? 'fp32',
+      ...this.#options.model,
+      ...{ sampling: { kind: 'uniform', frames: 12 }, batch: 1, concurrency: 1 },
+    })
+    if (model.info.digest === digest) return model
+    await model.close()
+    throw new StanflowError(
+      'INDEX_MODEL',
+      `The index's vectors are of ${[this.model.name, this.model.structure].filter(Boolean).join(' + ') || 'a model'} (${digest.slice(0, 12)}), not of ${model.info.name} + ${model.info.structure} (${model.info.digest.slice(0, 12)}).`,
+      {
+        hint: 'Name that model with --model, with the --structure and --precision that the results were made with.',
+      },
+    )
+  }
+}
+
+export type { FoundClip }

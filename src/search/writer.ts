@@ -1,0 +1,228 @@
+import type { Table } from '@lancedb/lancedb'
+import type { Lock } from '../connect/blobs.js'
+import { StanflowError } from '../errors.js'
+import { lance } from './errors.js'
+import type { IndexedModel, MomentIndex } from './moment-index.js'
+import { type ClipLabels, clipTable, type IndexedClip, type Mark, waitingTable } from './rows.js'
+import { textList } from './sql.js'
+import { labelsWaiting, type StoredClip, storedClips } from './stored.js'
+
+/** Clips gathered before they are written. */
+const FLUSH_CLIPS = 4096
+
+/** What is known of a model beyond its digest. */
+export type ModelFacts = Pick<IndexedModel, 'name' | 'structure' | 'precision'>
+
+export interface WriterOptions {
+  readonly index: MomentIndex
+  /** One process at a time writes clips. */
+  readonly lock: Lock
+  /** A model that the index does not have gets a table of its own; else it is refused. */
+  readonly beside: boolean
+  /** After each write: how many clips were new, and how many changed. */
+  readonly onWritten?: (counts: Written) => void
+}
+
+export interface Written {
+  readonly added: number
+  readonly changed: number
+}
+
+/**
+ * Puts clips and labels into the index, each clip once, however often and in whatever order they come. Marks go in after
+ * what they stand for: whoever dies in between does again what is done already, which changes nothing.
+ */
+export class IndexWriter {
+  readonly #options: WriterOptions
+  readonly #models = new Map<string, IndexedModel>()
+  #clips = new Map<string, IndexedClip>()
+  #labels = new Map<string, ClipLabels & { readonly modelDigest: string }>()
+  #marks = new Map<string, string>()
+  #known = false
+
+  constructor(options: WriterOptions) {
+    this.#options = options
+  }
+
+  /** Clips and labels that are not written yet. */
+  get pending(): number {
+    return this.#clips.size + this.#labels.size
+  }
+
+  /**
+   * Whether clips of this model may go in; makes room for them where they may.
+   * @throws StanflowError INDEX_MODEL
+   */
+  async admit(digest: string, dim: number, facts: ModelFacts = {}): Promise<IndexedModel> {
+    const { index, beside } = this.#options
+    await this.#load()
+    const known = this.#models.get(digest)
+    if (known !== undefined && known.dim !== dim) throw otherWidth(known, dim)
+    if (known !== undefined && (known.name !== undefined || facts.name === undefined)) return known
+    if (known === undefined && this.#models.size > 0 && !beside)
+      throw foreign(digest, [...this.#models.values()])
+    const same = [...this.#models.values()].find((model) => model.digest.slice(0, 12) === digest.slice(0, 12))
+    if (same !== undefined && same.digest !== digest) throw otherWidth(same, dim)
+    const added = await index.addModel({ digest, dim, ...facts })
+    this.#models.set(digest, added)
+    return added
+  }
+
+  /** A clip of an admitted model. */
+  async add(clip: IndexedClip): Promise<void> {
+    this.#clips.set(clip.clipId, clip)
+    if (this.#clips.size >= FLUSH_CLIPS) await this.flush()
+  }
+
+  /** Labels take the place of those that the clip had. */
+  async label(labels: ClipLabels & { readonly modelDigest: string }): Promise<void> {
+    this.#labels.set(labels.clipId, labels)
+    if (this.#labels.size >= FLUSH_CLIPS) await this.flush()
+  }
+
+  /** What has been added so far is done with; goes in with it, or after it. */
+  mark({ key, value }: Mark): void {
+    this.#marks.set(key, value)
+  }
+
+  /** @throws StanflowError INDEX_FAILED, OUTPUT_* */
+  async flush(): Promise<void> {
+    const { index, lock, onWritten } = this.#options
+    if (this.pending === 0 && this.#marks.size === 0) return
+    const [clips, labels, marks] = [this.#clips, this.#labels, this.#marks]
+    this.#clips = new Map()
+    this.#labels = new Map()
+    this.#marks = new Map()
+    await this.#load()
+    const waiting = new Map(labels)
+    const joined: string[] = []
+    let [added, changed] = [0, 0]
+    const digests = new Set([...clips.values(), ...labels.values()].map(({ modelDigest }) => modelDigest))
+    for (const digest of digests) {
+      const model = this.#models.get(digest)
+      if (model === undefined) continue
+      const table = await index.clips(model)
+      const mine = [...clips.values()].filter(({ modelDigest }) => modelDigest === digest)
+      const named = [...labels.values()].filter(({ modelDigest }) => modelDigest === digest)
+      const there = await storedClips(
+        table,
+        [...mine, ...named].map(({ clipId }) => clipId),
+      )
+      const early = await labelsWaiting(
+        await index.waiting(),
+        mine.flatMap(({ clipId }) => (labels.has(clipId) || there.has(clipId) ? [] : [clipId])),
+      )
+      const fresh = mine.flatMap((clip): IndexedClip[] => {
+        if (there.has(clip.clipId)) return []
+        const known = labels.get(clip.clipId) ?? clip.labels ?? early.get(clip.clipId)
+        if (early.has(clip.clipId)) joined.push(clip.clipId)
+        return [known === undefined ? clip : { ...clip, labels: known }]
+      })
+      const relabelled = [...there.values()].flatMap((clip): StoredClip[] => {
+        const now = labels.get(clip.clipId) ?? clips.get(clip.clipId)?.labels
+        return now === undefined || sameLabels(clip.labels, now) ? [] : [{ ...clip, labels: now }]
+      })
+      for (const { clipId } of [...fresh, ...there.values()]) waiting.delete(clipId)
+      await lock.assertHeld()
+      await insert(table, model, fresh)
+      await update(table, model, await whole(table, model, relabelled))
+      added += fresh.length
+      changed += relabelled.length
+    }
+    await this.#keep([...waiting.values()])
+    await lock.assertHeld()
+    await index.mark([...marks].map(([key, value]) => ({ key, value })))
+    await this.#forget(joined)
+    onWritten?.({ added, changed })
+  }
+
+  async #load(): Promise<void> {
+    if (this.#known) return
+    for (const model of await this.#options.index.models()) this.#models.set(model.digest, model)
+    this.#known = true
+  }
+
+  async #keep(rows: readonly ClipLabels[]): Promise<void> {
+    if (rows.length === 0) return
+    const table = await this.#options.index.waiting()
+    await lance('Cannot write labels to the index', () =>
+      table
+        .mergeInsert('clip_id')
+        .whenMatchedUpdateAll()
+        .whenNotMatchedInsertAll()
+        .execute(waitingTable(rows, Date.now())),
+    )
+  }
+
+  async #forget(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return
+    const table = await this.#options.index.waiting()
+    await lance('Cannot write labels to the index', () => table.delete(`clip_id IN (${textList(ids)})`))
+  }
+}
+
+async function insert(table: Table, { dim }: IndexedModel, clips: readonly IndexedClip[]): Promise<void> {
+  if (clips.length === 0) return
+  await lance('Cannot write to the index', () =>
+    table
+      .mergeInsert('clip_id')
+      .whenMatchedUpdateAll()
+      .whenNotMatchedInsertAll()
+      .execute(clipTable(dim, clips)),
+  )
+}
+
+/** Changes clips that are there; one that was deleted meanwhile stays so. */
+async function update(table: Table, { dim }: IndexedModel, clips: readonly IndexedClip[]): Promise<void> {
+  if (clips.length === 0) return
+  await lance('Cannot write to the index', () =>
+    table.mergeInsert('clip_id').whenMatchedUpdateAll().execute(clipTable(dim, clips)),
+  )
+}
+
+/** Clips that are to change, with their vectors. */
+async function whole(
+  table: Table,
+  { digest }: IndexedModel,
+  clips: readonly StoredClip[],
+): Promise<readonly IndexedClip[]> {
+  if (clips.length === 0) return []
+  const vectors = await storedClips(
+    table,
+    clips.map(({ clipId }) => clipId),
+    { vectors: true },
+  )
+  return clips.flatMap((clip) => {
+    const vector = vectors.get(clip.clipId)?.vector
+    // Deleted in between: it stays so.
+    return vector === undefined ? [] : [{ ...clip, modelDigest: digest, vector }]
+  })
+}
+
+function sameLabels(a: ClipLabels | undefined, b: ClipLabels): boolean {
+  if (a === undefined || a.labelSet !== b.labelSet || a.labels.length !== b.labels.length) return false
+  return a.labels.every(({ label, score }, i) => {
+    const other = b.labels[i]
+    return label === other?.label && Math.abs(score - other.score) < 1e-6
+  })
+}
+
+function foreign(digest: string, models: readonly IndexedModel[]): StanflowError {
+  const there = models
+    .map(({ digest: one, name }) => [name, one.slice(0, 12)].filter(Boolean).join(' '))
+    .join(', ')
+  return new StanflowError(
+    'INDEX_MODEL',
+    `The results are of the model ${digest.slice(0, 12)}; the index has ${there}.`,
+    {
+      hint: 'Add --beside to keep them in a table of their own, which `stanflow index use` then makes the one searched; or --digest to read only one model’s results.',
+    },
+  )
+}
+
+function otherWidth({ digest, dim }: IndexedModel, other: number): StanflowError {
+  return new StanflowError(
+    'INDEX_MODEL',
+    `The index has another model whose digest begins with ${digest.slice(0, 12)}, of ${dim} dimensions, not ${other}.`,
+  )
+}
