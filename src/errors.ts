@@ -81,6 +81,21 @@ const CATALOGUE = {
   INDEX_FAILED: 'The message is what LanceDB says; run the same command again: it goes on where it stopped.',
   MESSAGE_QUARANTINED:
     'The process died while it worked on this message; look at it, then `stanflow retry` it.',
+  MEDIA_OUTSIDE:
+    'Start `stanflow serve` with --media FOLDER (or s3://bucket/prefix), so that the page may show what lies there.',
+  SERVER_ADDRESS: 'Another process may have the port; choose another with --port, or another --host.',
+  SERVER_TOKEN: 'Give the token that `stanflow serve` printed when it started, or that it was given.',
+  SERVER_FORBIDDEN:
+    'Open the page by the address that `stanflow serve` printed; a name of a proxy in front is given with --allow-host.',
+  SERVER_NOT_FOUND: 'It may have been deleted or replaced since; load the page again.',
+  SERVER_REQUEST: '/api/openapi.json says what is taken.',
+  SERVER_BUSY: 'Wait a moment, then try again.',
+  SEARCH_NOT_READY: 'Make an index with `stanflow index`, then start `stanflow serve` with --index.',
+  WEBHOOK_SECRET:
+    'Make one with: echo "whsec_$(openssl rand -base64 32)", and give it in the environment to both sides.',
+  WEBHOOK_ADDRESS:
+    'Webhooks go to public https addresses; one in a private network needs --webhook-private (`private: true`).',
+  WEBHOOK_FAILED: 'Check the receiver, then `stanflow retry`: it is sent again to that receiver only.',
   INTERNAL: 'This is a bug in stanflow; please report it with the command and this message.',
 } as const
 

@@ -16,6 +16,7 @@ import { addReportCommand } from './report.js'
 import { addRetryCommand } from './retry.js'
 import { addScenesCommand } from './scenes.js'
 import { addSearchCommand } from './search.js'
+import { addServeCommand } from './serve.js'
 import { addSubmitCommand } from './submit.js'
 import { addTailCommand } from './tail.js'
 import { addTopicsCommand } from './topics.js'
@@ -28,6 +29,7 @@ Examples:
   stanflow backfill "archive/**/*.mp4" --to out --sample window --window 4s --stride 2s
   stanflow topics create && stanflow submit videos/ && stanflow consume
   stanflow index --from out --to index && stanflow search "a red ball falls" --index index
+  stanflow serve out
   stanflow doctor
   stanflow config print
 
@@ -60,6 +62,7 @@ function build(): Command {
   addRetryCommand(program)
   addIndexCommand(program)
   addSearchCommand(program)
+  addServeCommand(program)
   return program
 }
 

@@ -100,3 +100,15 @@ export function wordsOrFile() {
     show: (value: string | readonly string[]) => (typeof value === 'string' ? value : value.join(', ')),
   } satisfies Kind<z.ZodType<string | readonly string[]>>
 }
+
+/** Several texts: a flag given several times, a comma list, or in YAML a list. */
+export function several(placeholder: string, expects: string) {
+  const split = z.string().transform((value) => value.split(',').filter((one) => one.trim() !== ''))
+  return {
+    schema: z.union([z.array(z.string()), split]).pipe(z.array(z.string().trim().min(1))),
+    expects,
+    placeholder,
+    repeatable: true,
+    show: (values: readonly string[]) => (values.length === 0 ? '(none)' : values.join(', ')),
+  } satisfies Kind<z.ZodType<readonly string[]>>
+}

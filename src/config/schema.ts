@@ -5,11 +5,22 @@ import { z } from 'zod'
 import { DEVICES, ENGINE_NAMES, PRECISIONS } from '../engine/engine.js'
 import { parseRepo } from '../model/hub/repo.js'
 import { STRUCTURE_NAMES } from '../model/temporal/structures.js'
-import { choice, count, duration, type Kind, onOff, templates, text, wordsOrFile } from './kinds.js'
+import { choice, count, duration, type Kind, onOff, several, templates, text, wordsOrFile } from './kinds.js'
 import { isLabelFile } from './label-file.js'
 import { shard, since } from './which.js'
 
-export type Group = 'Model' | 'Videos' | 'Clips' | 'Labels' | 'Results' | 'S3' | 'Run' | 'Kafka' | 'Search'
+export type Group =
+  | 'Model'
+  | 'Videos'
+  | 'Clips'
+  | 'Labels'
+  | 'Results'
+  | 'S3'
+  | 'Run'
+  | 'Kafka'
+  | 'Search'
+  | 'Server'
+  | 'Alerts'
 
 interface About {
   readonly group: Group
@@ -285,6 +296,60 @@ export const configSchema = z.object({
     about: 'where `stanflow index` keeps the index',
     unset: 'none',
     relocate: inFolder,
+  }),
+  host: key(text('address', 'an address of this machine'), '127.0.0.1', {
+    group: 'Server',
+    about: 'address to serve at; any other than this machine’s own takes a token',
+  }),
+  port: key(count(0, 65_535), 4650, { group: 'Server', about: 'port to serve at; 0: any that is free' }),
+  accessToken: optional(text('text', 'a token'), {
+    group: 'Server',
+    about: 'token that visitors must give, best as STANFLOW_ACCESS_TOKEN',
+    unset: 'none on 127.0.0.1, else one is made and printed',
+    secret: true,
+  }),
+  accessTokenFile: optional(text('file', 'a file'), {
+    group: 'Server',
+    about: 'holds the token that visitors must give',
+    unset: 'STANFLOW_ACCESS_TOKEN; without it none on 127.0.0.1, else one is made and printed',
+    relocate: inFolder,
+  }),
+  allowHost: key(several('name', 'one or more host names'), [], {
+    group: 'Server',
+    about: 'name by which a proxy in front is called; repeatable',
+  }),
+  media: key(several('place', 'one or more folders or s3://bucket/prefix'), [], {
+    group: 'Server',
+    about: 'place whose videos may be shown, beside the results and the working directory; repeatable',
+  }),
+  quietAfter: key(duration(86_400), 30, {
+    group: 'Server',
+    about: 'a camera without labels for so long is called quiet',
+  }),
+
+  webhook: key(several('url', 'one or more URLs'), [], {
+    group: 'Alerts',
+    about: 'receiver of all events, signed with STANFLOW_WEBHOOK_SECRET; repeatable',
+    // It may hold a key of the receiver's.
+    secret: true,
+  }),
+  alerts: optional(text('file', 'a .yaml file'), {
+    group: 'Alerts',
+    about: 'receivers, each with the events it wants (docs/alerts.md)',
+    unset: 'none',
+    relocate: inFolder,
+  }),
+  webhookTimeout: key(duration(300), 10, {
+    group: 'Alerts',
+    about: 'a receiver that does not answer for so long is asked again',
+  }),
+  webhookTries: key(count(1, 100), 12, {
+    group: 'Alerts',
+    about: 'of one event at one receiver, before it goes to the dead letters; 12 take about an hour',
+  }),
+  webhookPrivate: key(onOff(), false, {
+    group: 'Alerts',
+    about: 'let webhooks go to private addresses, and by http',
   }),
 
   batch: key(count(1, 256), 8, { group: 'Run', about: 'clips in one run of the model' }),

@@ -6,6 +6,9 @@ const CONTAINERS = [
   ...['webp_pipe', 'bmp_pipe', 'tiff_pipe', 'gif_pipe', 'mp3', 'aac', 'wav', 'flac', 'ac3', 'tty'],
 ]
 
+/** For ffmpeg, to take nothing but these. */
+export const containerFlags = (): readonly string[] => ['-format_whitelist', CONTAINERS.join(',')]
+
 /** Whether a reader's path is a URL: then a server on this machine hands out the bytes of a file elsewhere. */
 export function isUrl(path: string): boolean {
   return path.startsWith('http://')

@@ -15,8 +15,8 @@ export interface ReadOptions {
   readonly client: KafkaClient
   readonly admin: Admin
   readonly topics: readonly string[]
-  /** Where to begin: at the first record there is, at the next that comes, or where a group stands. */
-  readonly from: 'beginning' | 'now' | { readonly group: string }
+  /** Where to begin: at the first record there is, at the next that comes, where a group stands, or so many before the end. */
+  readonly from: 'beginning' | 'now' | { readonly group: string } | { readonly last: number }
   /** End once everything that was there at the beginning has been read. */
   readonly toEnd: boolean
   readonly signal?: AbortSignal
@@ -97,9 +97,11 @@ export async function* readTopics(options: ReadOptions): AsyncGenerator<ReadReco
   async function startsOf({ from }: ReadOptions) {
     const all = await Promise.all(
       topics.map(async (topic) => {
-        const committed = typeof from === 'object' ? await admin.checkpoints(from.group, topic) : []
+        const committed =
+          typeof from === 'object' && 'group' in from ? await admin.checkpoints(from.group, topic) : []
         return (await admin.ranges(topic)).map(({ partition, low, high }) => {
-          const stood = committed.find((one) => one.partition === partition)?.offset ?? low
+          const begins = typeof from === 'object' && 'last' in from ? high - BigInt(from.last) : low
+          const stood = committed.find((one) => one.partition === partition)?.offset ?? begins
           // What a group has not read may be gone by now.
           const isGone = stood < low
           return { topic, partition, at: from === 'now' ? high : isGone ? low : stood, end: high }

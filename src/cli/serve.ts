@@ -1,0 +1,67 @@
+import type { Command } from 'commander'
+import type { ServeOptions, Serving } from '../../pipelines/serve.js'
+import { s3Settings } from '../config/places.js'
+import type { ConfigKey } from '../config/schema.js'
+import { openLog } from '../telemetry/log.js'
+import { printable } from './format.js'
+import { CLUSTER, kafkaOptions, keysOf } from './kafka-job.js'
+import { addSettings, readSettings, SETTINGS_HELP } from './settings.js'
+import { drainOnSignals } from './signals.js'
+
+const KEYS: readonly ConfigKey[] = [
+  ...keysOf('Server').filter((key) => key !== 'accessToken'),
+  ...[...CLUSTER, ...keysOf('S3')],
+  ...(['json'] as const),
+]
+
+const EXAMPLES = `
+Examples:
+  stanflow serve out
+  stanflow serve out --media /archive/videos
+  stanflow serve out --brokers kafka:9092
+  stanflow serve --brokers kafka:9092
+  STANFLOW_ACCESS_TOKEN=… stanflow serve s3://results/nightly --host 0.0.0.0 --allow-host videos.example.org
+
+The page is at http://127.0.0.1:4650, for this machine only. With another --host a token is asked for; where none is
+given one is made and printed. Logs are JSON lines on stderr. SIGTERM ends it in order. See docs/serve.md.
+`
+
+export function addServeCommand(program: Command): void {
+  addSettings(program.command('serve'), KEYS)
+    .description('a page to search, play and watch: stored results, and with --brokers live cameras')
+    .argument('[results]', 'the folder or s3:// prefix that backfill was given as --to')
+    .addHelpText('after', SETTINGS_HELP)
+    .addHelpText('after', EXAMPLES)
+    .action((results: string | undefined, _options, command: Command) => run(results, command))
+}
+
+async function run(results: string | undefined, command: Command): Promise<void> {
+  const { config, origins } = await readSettings(command)
+  const { host, port, accessToken, accessTokenFile, allowHost, media, quietAfter } = config
+  const options: ServeOptions = {
+    ...{ host, port, allowHosts: allowHost, media, quietAfter, s3: s3Settings(config) },
+    ...(results !== undefined && { results }),
+    // Nobody is to wait for a broker that was not asked for.
+    ...(origins.brokers.kind !== 'default' && { kafka: await kafkaOptions(config) }),
+    ...(accessToken !== undefined && { token: accessToken }),
+    ...(accessTokenFile !== undefined && { tokenFile: accessTokenFile }),
+  }
+  const { serve } = await import('../../pipelines/serve.js')
+  const drain = drainOnSignals(() => undefined)
+  const log = openLog('serve')
+  try {
+    await serve(options, {
+      ...{ signal: drain.signal, log },
+      onServing: (serving) =>
+        process.stdout.write(`${config.json ? JSON.stringify(serving) : text(serving)}\n`),
+    })
+  } finally {
+    drain.release()
+  }
+}
+
+function text({ address, madeToken, notes }: Serving): string {
+  // After #, where it is part of no request and so of no log.
+  const link = madeToken === undefined ? `${address}/` : `${address}/#token=${madeToken}`
+  return [`serving ${link}`, ...notes.map((note) => printable(`note: ${note}`))].join('\n')
+}

@@ -1,0 +1,137 @@
+import type { Camera, Episode } from '../schemas.js'
+import { address } from './api.js'
+import { h, say } from './dom.js'
+import { ago, at, colour, lasting, percent, short } from './format.js'
+
+const STATES: Readonly<Record<Camera['state'], string>> = { up: 'Up', quiet: 'Quiet', down: 'Down' }
+
+export const stateName = (state: Camera['state']): string => STATES[state]
+
+/** A bar as long as a score, in the label's colour. */
+export function scored(label: string, score: number): HTMLElement {
+  const bar = h('meter', {
+    min: 0,
+    max: 1,
+    value: score,
+    class: colour(label),
+    'aria-label': `score of ${label}`,
+  })
+  return h('li', {}, h('span', { class: 'name' }, label), bar, h('span', { class: 'num' }, percent(score)))
+}
+
+/** A camera on the wall; it is kept and changed, so that a person's place on the page stays. */
+export class CameraCard {
+  readonly element: HTMLLIElement
+  readonly #badge = h('span', { class: 'badge' })
+  readonly #best = h('p', { class: 'best' })
+  readonly #labels = h('ol', { class: 'scores' })
+  readonly #seen = h('p', { class: 'soft num seen' })
+  readonly #why = h('p', { class: 'why' })
+  #camera: Camera
+
+  constructor(camera: Camera) {
+    this.#camera = camera
+    const name = h(
+      'a',
+      { href: `#/source?name=${encodeURIComponent(camera.source)}`, title: camera.source },
+      short(camera.source),
+    )
+    this.element = h(
+      'li',
+      { class: 'camera' },
+      h('div', { class: 'head' }, h('h3', {}, name), this.#badge),
+      this.#best,
+      this.#labels,
+      this.#why,
+      this.#seen,
+    )
+    this.element.dataset.source = camera.source
+    this.show(camera)
+  }
+
+  show(camera: Camera): void {
+    this.#camera = camera
+    const { state, labels, code, detail, source } = camera
+    const [best, ...rest] = labels
+    this.element.dataset.state = state
+    say(this.#badge, stateName(state))
+    const label = best === undefined ? 'No label yet' : `${best.label}`
+    say(this.#best, label)
+    this.#best.className = `best ${colour(best?.label)}`
+    this.#labels.replaceChildren(
+      ...(best === undefined ? [] : [best, ...rest]).map((one) => scored(one.label, one.score)),
+    )
+    this.#labels.setAttribute('aria-label', `Labels of ${short(source)}`)
+    say(this.#why, state === 'down' ? (detail ?? code ?? 'It went away.') : '')
+    this.tick()
+  }
+
+  tick(): void {
+    const { state, since, lastSeen } = this.#camera
+    const seen = lastSeen === null ? 'never seen' : `last seen ${ago(lastSeen)}`
+    const down = state === 'down' && since !== null ? `down for ${lasting(Date.now() / 1000 - since)}, ` : ''
+    say(this.#seen, `${down}${seen}`)
+  }
+}
+
+const KINDS: Readonly<Record<Episode['kind'], string>> = {
+  rule: 'Rule',
+  'camera-down': 'Camera down',
+  'camera-gap': 'Gap',
+  other: 'Event',
+}
+
+/** What an episode is called. */
+export const titleOf = ({ kind, rule, label }: Episode): string =>
+  kind === 'rule' ? (rule ?? label ?? 'A rule') : KINDS[kind]
+
+/** An episode in a list; `play` where it has a video. */
+export function episodeRow(episode: Episode, play: (episode: Episode) => void): HTMLLIElement {
+  const { id, source, open, start, end, label, peak, code, detail, picture, video } = episode
+  const length = end === null ? 'still open' : `lasted ${lasting(end - start)}`
+  const facts = [label, peak === null ? null : `peak ${percent(peak)}`, code, detail].filter(
+    (one) => one !== null,
+  )
+  const image = h('img', {
+    class: 'thumb',
+    alt: '',
+    loading: 'lazy',
+    src: address('/api/picture', { episode: id }),
+  })
+  image.addEventListener('error', () => image.remove())
+  const row = h(
+    'li',
+    { class: 'episode' },
+    picture ? image : h('span', { class: 'thumb none', 'aria-hidden': 'true' }),
+    h(
+      'div',
+      { class: 'what' },
+      h(
+        'h3',
+        {},
+        h('span', { class: open ? 'badge open' : 'badge' }, open ? 'Open' : 'Over'),
+        ' ',
+        titleOf(episode),
+      ),
+      h(
+        'p',
+        {},
+        h('a', { href: `#/source?name=${encodeURIComponent(source)}`, title: source }, short(source)),
+      ),
+      h('p', { class: 'soft num' }, `${at(start)}, ${length}`),
+      facts.length > 0 && h('p', { class: 'soft' }, facts.join(' · ')),
+    ),
+    video &&
+      h(
+        'button',
+        {
+          type: 'button',
+          'aria-label': `Play ${titleOf(episode)} of ${short(source)}`,
+          on: { click: () => play(episode) },
+        },
+        'Play',
+      ),
+  )
+  row.dataset.episode = id
+  return row
+}

@@ -1,0 +1,42 @@
+import type { FastifyInstance } from 'fastify'
+import type { z } from 'zod'
+import { StanflowError } from '../../errors.js'
+import { type Found, searchQuery, searchSchema } from '../schemas.js'
+import type { Context } from '../server.js'
+import { described } from './json.js'
+
+const PATIENCE_MS = 30_000
+
+/** Moments by what they show. */
+export function addSearchRoutes(app: FastifyInstance, context: Context): void {
+  const { search, media, library, searchesPerMinute } = context
+  app.get(
+    '/api/search',
+    {
+      schema: described({
+        summary: 'Moments that show what is asked for',
+        query: searchQuery,
+        answer: searchSchema,
+      }),
+      config: { rateLimit: { max: searchesPerMinute, timeWindow: 60_000 } },
+    },
+    async ({ query }): Promise<Found> => {
+      const asked = query as z.output<typeof searchQuery>
+      if ((asked.q ?? '').trim() === '' && asked.likeSource === undefined) {
+        throw new StanflowError('SERVER_REQUEST', 'Say what to look for (q), or a moment to look like.')
+      }
+      const begun = performance.now()
+      const { moments, model, note } = await search.find(asked, AbortSignal.timeout(PATIENCE_MS))
+      return {
+        moments: moments.map((moment) => {
+          const why = media.whyNot(moment.source)
+          const label = moment.label ?? library?.labelAt(moment.source, moment.best) ?? null
+          return { ...moment, label, playable: why === null, why }
+        }),
+        tookMs: Math.round(performance.now() - begun),
+        model,
+        note,
+      }
+    },
+  )
+}
