@@ -8,38 +8,22 @@ import { StanflowError } from '../errors.js'
 import { type Logger, silentLog } from '../telemetry/log.js'
 import { VERSION } from '../version.js'
 import { isLoopback, ourNames } from './address.js'
+import type { Context, ServerParts } from './context.js'
 import { addGuards } from './guards.js'
 import { Hub } from './hub.js'
-import type { Live } from './live.js'
 import { Media } from './media.js'
-import type { DeadLetters, Library, Opened, Pictures, Search, StoredFile } from './parts.js'
 import { problemOf } from './problem.js'
-import type { Roots } from './roots.js'
 import { addEventRoutes } from './routes/events.js'
 import { addLibraryRoutes } from './routes/library.js'
 import { addMediaRoutes } from './routes/media.js'
 import { addOperationRoutes } from './routes/operations.js'
 import { addSearchRoutes } from './routes/search.js'
 import { addSessionRoutes } from './routes/session.js'
-import type { Health } from './schemas.js'
 import { Access } from './token.js'
 
 const ASSETS = fileURLToPath(new URL('../../../src/server/assets/', import.meta.url))
 const SCRIPTS = fileURLToPath(new URL('./page/', import.meta.url))
 const MOST_BODY = 16 * 1024
-
-export interface ServerParts {
-  readonly live: Live
-  /** Whether `live` is fed by a broker. */
-  readonly isLive: boolean
-  readonly library: Library | undefined
-  readonly search: Search
-  readonly letters: DeadLetters
-  readonly health: () => Health
-  readonly pictures: Pictures
-  readonly reach: (file: StoredFile) => Promise<Opened>
-  readonly roots: Roots
-}
 
 export interface ServerOptions {
   readonly host: string
@@ -54,14 +38,6 @@ export interface ServerOptions {
   readonly searchesPerMinute?: number
   /** Milliseconds between heartbeats of event streams. Default 15 000. */
   readonly heartbeatMs?: number
-}
-
-/** The parts that routes work with. */
-export interface Context extends ServerParts {
-  readonly media: Media
-  readonly hub: Hub
-  readonly access: Access | undefined
-  readonly searchesPerMinute: number
 }
 
 export interface RunningServer {

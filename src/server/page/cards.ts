@@ -2,6 +2,7 @@ import type { Camera, Episode } from '../schemas.js'
 import { address } from './api.js'
 import { h, say } from './dom.js'
 import { ago, at, colour, lasting, percent, short } from './format.js'
+import type { Player } from './player.js'
 
 const STATES: Readonly<Record<Camera['state'], string>> = { up: 'Up', quiet: 'Quiet', down: 'Down' }
 
@@ -85,24 +86,50 @@ const KINDS: Readonly<Record<Episode['kind'], string>> = {
 export const titleOf = ({ kind, rule, label }: Episode): string =>
   kind === 'rule' ? (rule ?? label ?? 'A rule') : KINDS[kind]
 
-/** An episode in a list; `play` where it has a video. */
-export function episodeRow(episode: Episode, play: (episode: Episode) => void): HTMLLIElement {
+/** Episodes in order; rows that did not change are left alone, so that a person's place on the page stays. */
+export class EpisodeList {
+  readonly element = h('ol', { class: 'episodes' })
+  readonly #player: Player
+  readonly #rows = new Map<string, { readonly of: string; readonly row: HTMLElement }>()
+
+  constructor(player: Player) {
+    this.#player = player
+  }
+
+  show(episodes: readonly Episode[]): void {
+    const rows = episodes.map((episode) => {
+      const of = JSON.stringify(episode)
+      const known = this.#rows.get(episode.id)
+      const row = known?.of === of ? known.row : episodeRow(episode, () => this.#play(episode))
+      this.#rows.set(episode.id, { of, row })
+      return row
+    })
+    rows.forEach((row, i) => {
+      if (this.element.children[i] !== row) this.element.insertBefore(row, this.element.children[i] ?? null)
+    })
+    while (this.element.children.length > rows.length) this.element.lastElementChild?.remove()
+    const shown = new Set(episodes.map(({ id }) => id))
+    for (const id of this.#rows.keys()) if (!shown.has(id)) this.#rows.delete(id)
+  }
+
+  #play(episode: Episode): void {
+    const { id, source, start, end } = episode
+    this.#player.play({ source, episode: id, start, end: end ?? start, label: titleOf(episode) })
+    this.#player.element.scrollIntoView({ block: 'nearest' })
+  }
+}
+
+/** `play` is offered where there is a video. */
+function episodeRow(episode: Episode, play: () => void): HTMLLIElement {
   const { id, source, open, start, end, label, peak, code, detail, picture, video } = episode
   const length = end === null ? 'still open' : `lasted ${lasting(end - start)}`
   const facts = [label, peak === null ? null : `peak ${percent(peak)}`, code, detail].filter(
     (one) => one !== null,
   )
-  const image = h('img', {
-    class: 'thumb',
-    alt: '',
-    loading: 'lazy',
-    src: address('/api/picture', { episode: id }),
-  })
-  image.addEventListener('error', () => image.remove())
   const row = h(
     'li',
     { class: 'episode' },
-    picture ? image : h('span', { class: 'thumb none', 'aria-hidden': 'true' }),
+    picture ? thumbnail(id) : h('span', { class: 'thumb none', 'aria-hidden': 'true' }),
     h(
       'div',
       { class: 'what' },
@@ -116,7 +143,7 @@ export function episodeRow(episode: Episode, play: (episode: Episode) => void): 
       h(
         'p',
         {},
-        h('a', { href: `#/source?name=${encodeURIComponent(source)}`, title: source }, short(source)),
+        h('a', { href: `#/source?${new URLSearchParams({ name: source })}`, title: source }, short(source)),
       ),
       h('p', { class: 'soft num' }, `${at(start)}, ${length}`),
       facts.length > 0 && h('p', { class: 'soft' }, facts.join(' · ')),
@@ -124,14 +151,21 @@ export function episodeRow(episode: Episode, play: (episode: Episode) => void): 
     video &&
       h(
         'button',
-        {
-          type: 'button',
-          'aria-label': `Play ${titleOf(episode)} of ${short(source)}`,
-          on: { click: () => play(episode) },
-        },
+        { type: 'button', 'aria-label': `Play ${titleOf(episode)} of ${short(source)}`, on: { click: play } },
         'Play',
       ),
   )
   row.dataset.episode = id
   return row
+}
+
+function thumbnail(episode: string): HTMLElement {
+  const image = h('img', {
+    class: 'thumb',
+    alt: '',
+    loading: 'lazy',
+    src: address('/api/picture', { episode }),
+  })
+  image.addEventListener('error', () => image.classList.add('none'))
+  return image
 }

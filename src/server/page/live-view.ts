@@ -1,31 +1,28 @@
-import type { Camera, Episode } from '../schemas.js'
-import { api } from './api.js'
-import { CameraCard, episodeRow } from './cards.js'
-import { fill, h, say } from './dom.js'
-import { plural, short } from './format.js'
+import type { Camera } from '../schemas.js'
+import { CameraCard, EpisodeList } from './cards.js'
+import { type Child, fill, h, say } from './dom.js'
+import { plural } from './format.js'
+import { now } from './now.js'
 import { Player } from './player.js'
 import { command, empty, failed, loading } from './states.js'
-import { hear } from './stream.js'
 import type { View } from './view.js'
 
 const SHOWN_EPISODES = 6
 
 /** Cameras as they are now, and what is open. */
 export function liveView(): View {
-  const cards = new Map<string, { card: CameraCard; camera: Camera }>()
-  const episodes = new Map<string, Episode>()
-  let isLive = true
-  let state: 'loading' | 'ready' | Error = 'loading'
+  const cards = new Map<string, CameraCard>()
+  const player = new Player({ closed: () => undefined })
   const summary = h('p', { class: 'summary', role: 'status' })
   const wall = h('ul', { class: 'wall' })
-  const open = h('ol', { class: 'episodes' })
-  const player = new Player({ closed: () => undefined })
+  const open = new EpisodeList(player)
   const events = h(
     'section',
     { 'aria-labelledby': 'open-events' },
     h('h2', { id: 'open-events' }, 'Open events'),
-    open,
+    open.element,
   )
+  const cameras = h('section', { 'aria-labelledby': 'cameras' }, h('h2', { id: 'cameras' }, 'Cameras'), wall)
   const body = h('div', {})
   const element = h(
     'main',
@@ -36,112 +33,70 @@ export function liveView(): View {
     body,
   )
 
-  const render = (): void => {
-    if (state === 'loading') return fill(body, loading('Asking for the cameras …'))
-    if (state !== 'ready')
-      return fill(
-        body,
-        failed(state, () => void load()),
-      )
-    if (!isLive) {
-      say(summary, '')
-      return fill(
-        body,
-        empty(
-          'No cameras here yet',
-          h('p', {}, 'This page shows stored results. To watch cameras as well, start it with a broker:'),
-          command('stanflow serve out --brokers host:9092'),
-        ),
-      )
-    }
-    if (cards.size === 0) {
-      say(summary, '')
-      return fill(
-        body,
-        empty(
-          'No camera has been heard of',
-          h('p', {}, 'The broker is read. The first label of a camera will appear here by itself.'),
-        ),
-        episodes.size > 0 && events,
-      )
-    }
-    if (wall.parentElement === null || events.parentElement === null)
-      fill(body, events, h('h2', {}, 'Cameras'), wall)
-    arrange()
+  const content = (): readonly Child[] => {
+    if (now.state === 'loading') return [loading('Asking for the cameras …')]
+    if (now.state !== 'ready') return [failed(now.state, () => void now.load())]
+    if (!now.isLive) return [withoutBroker()]
+    return [events, now.cameras.size === 0 ? withoutCameras() : cameras]
   }
 
-  const arrange = (): void => {
-    const all = [...cards.values()].sort(
-      (a, b) => rank(a.camera) - rank(b.camera) || byName(a.camera, b.camera),
-    )
-    all.forEach(({ card }, i) => {
+  const render = (): void => {
+    if (!element.isConnected) return
+    const wanted = content()
+    // What stays is left where it is, so that nobody loses their place.
+    if (wanted.length !== body.children.length || wanted.some((one, i) => body.children[i] !== one)) {
+      fill(body, ...wanted)
+    }
+    const all = [...now.cameras.values()].sort((a, b) => rank(a) - rank(b) || byName(a, b))
+    all.forEach((camera, i) => {
+      const card = cards.get(camera.source) ?? new CameraCard(camera)
+      cards.set(camera.source, card)
+      card.show(camera)
       if (wall.children[i] !== card.element) wall.insertBefore(card.element, wall.children[i] ?? null)
     })
-    const count = (wanted: Camera['state']): number =>
-      all.filter(({ camera }) => camera.state === wanted).length
-    const parts = [plural(all.length, 'camera'), `${count('up')} up`]
-    if (count('quiet') > 0) parts.push(`${count('quiet')} quiet`)
-    if (count('down') > 0) parts.push(`${count('down')} down`)
-    say(summary, parts.join(' · '))
-    const opened = [...episodes.values()].filter((one) => one.open).sort((a, b) => b.start - a.start)
+    while (wall.children.length > all.length) wall.lastElementChild?.remove()
+    say(summary, all.length === 0 ? '' : counts(all))
+    const opened = now.episodes.filter((one) => one.open)
     events.hidden = opened.length === 0
-    fill(open, ...opened.slice(0, SHOWN_EPISODES).map((one) => episodeRow(one, play)))
+    open.show(opened.slice(0, SHOWN_EPISODES))
   }
-
-  const play = ({ id, source, start, end, rule }: Episode): void => {
-    player.play({ source, episode: id, start, end: end ?? start, label: rule ?? short(source) })
-    player.element.scrollIntoView({ block: 'nearest' })
-  }
-
-  const take = (found: readonly Camera[]): void => {
-    for (const camera of found) {
-      const known = cards.get(camera.source)
-      if (known === undefined) cards.set(camera.source, { card: new CameraCard(camera), camera })
-      else {
-        known.card.show(camera)
-        known.camera = camera
-      }
-    }
-  }
-
-  const load = async (): Promise<void> => {
-    try {
-      const now = await api.live()
-      isLive = now.live
-      take(now.cameras)
-      episodes.clear()
-      for (const one of now.episodes) episodes.set(one.id, one)
-      state = 'ready'
-    } catch (error) {
-      state = error instanceof Error ? error : new Error(String(error))
-    }
-    render()
-  }
-
-  hear<readonly Camera[]>('cameras', (found) => {
-    take(found)
-    render()
-  })
-  hear<readonly Episode[]>('episodes', (found) => {
-    for (const one of found) episodes.set(one.id, one)
-    render()
-  })
-  hear('hello', () => void load())
+  now.onChange(render)
 
   return {
     title: 'Live',
     element,
     enter: () => {
       render()
-      if (state !== 'ready') void load()
+      if (now.state !== 'ready') void now.load()
     },
     tick: () => {
-      for (const { card } of cards.values()) card.tick()
+      for (const card of cards.values()) card.tick()
     },
     leave: () => {
       if (player.shown) player.close()
     },
   }
+}
+
+const withoutBroker = (): HTMLElement =>
+  empty(
+    'No cameras here yet',
+    h('p', {}, 'This page shows stored results. To watch cameras as well, start it with a broker:'),
+    command('stanflow serve out --brokers host:9092'),
+  )
+
+const withoutCameras = (): HTMLElement =>
+  empty(
+    'No camera has been heard of',
+    h('p', {}, 'The broker is read. The first label of a camera will appear here by itself.'),
+  )
+
+function counts(all: readonly Camera[]): string {
+  const count = (wanted: Camera['state']): number => all.filter(({ state }) => state === wanted).length
+  const parts = [plural(all.length, 'camera'), `${count('up')} up`]
+  if (count('quiet') > 0) parts.push(`${count('quiet')} quiet`)
+  if (count('down') > 0) parts.push(`${count('down')} down`)
+  return parts.join(' · ')
 }
 
 /** What needs a person comes first. */

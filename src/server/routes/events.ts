@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { StanflowError } from '../../errors.js'
+import type { Context } from '../context.js'
 import { HEADERS } from '../guards.js'
 import { MOST_PAGES } from '../hub.js'
 import { type Live, liveSchema } from '../schemas.js'
-import type { Context } from '../server.js'
 import { described } from './json.js'
 
 /** What goes on now, at once and as it changes. */

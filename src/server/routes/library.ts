@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
 import { StanflowError } from '../../errors.js'
+import type { Context } from '../context.js'
 import {
   type Source,
   type Sources,
@@ -10,7 +11,6 @@ import {
   timelineQuery,
   timelineSchema,
 } from '../schemas.js'
-import type { Context } from '../server.js'
 import { described } from './json.js'
 
 /** Stored sources and their timelines. */

@@ -2,10 +2,10 @@ import { basename, dirname, extname } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
 import { StanflowError } from '../../errors.js'
+import type { Context } from '../context.js'
 import { Gate, Recent } from '../limits.js'
 import { keyOf, type Named } from '../media.js'
 import { mediaQuery, pictureQuery, previewQuery } from '../schemas.js'
-import type { Context } from '../server.js'
 import { described } from './json.js'
 
 const PICTURES_KEPT = 500

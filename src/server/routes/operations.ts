@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { StanflowError } from '../../errors.js'
+import type { Context } from '../context.js'
 import { healthSchema, lettersSchema, retriedSchema } from '../schemas.js'
-import type { Context } from '../server.js'
 import { described } from './json.js'
 
 /** How the pipeline fares, and what failed. */

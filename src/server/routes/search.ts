@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
 import { StanflowError } from '../../errors.js'
+import type { Context } from '../context.js'
 import { type Found, searchQuery, searchSchema } from '../schemas.js'
-import type { Context } from '../server.js'
 import { described } from './json.js'
 
 const PATIENCE_MS = 30_000
