@@ -31,7 +31,7 @@ export function ago(time: number, now = Date.now() / 1000): string {
   return seconds < 2 ? 'just now' : `${lasting(Math.floor(seconds))} ago`
 }
 
-export const percent = (share: number): string => `${Math.round(share * 100)} %`
+export const percent = (share: number): string => `${Math.round(share * 100)}\u00a0%`
 
 export const plural = (count: number, noun: string): string =>
   `${count.toLocaleString()} ${count === 1 ? noun : `${noun}s`}`

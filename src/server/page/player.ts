@@ -70,9 +70,10 @@ export class Player {
   play(what: Playable): void {
     this.#what = what
     this.element.hidden = false
-    say(this.#title, what.label ?? short(what.source))
+    const when = span(what.start, what.end)
+    say(this.#title, what.label ?? when)
     this.#title.title = what.source
-    say(this.#facts, `${short(what.source)}, ${span(what.start, what.end)}`)
+    say(this.#facts, what.label ? `${short(what.source)}, ${when}` : short(what.source))
     say(this.#note, '')
     this.#poster.hidden = true
     this.video.hidden = false
