@@ -1,34 +1,43 @@
-import { lance } from '../../src/search/errors.js'
 import { CAMERA } from '../../src/search/filter.js'
 import type { MomentIndex } from '../../src/search/moment-index.js'
+import { removeOlder, retainSources } from '../../src/search/removal.js'
 import type { IndexedClip } from '../../src/search/rows.js'
-import { equals, textList } from '../../src/search/sql.js'
-import type { IndexWriter } from '../../src/search/writer.js'
+import { upkeep } from '../../src/search/upkeep.js'
+import type { IndexWriter, Written } from '../../src/search/writer.js'
+import { silentLog } from '../../src/telemetry/log.js'
 import type { IndexHooks, IndexOptions } from './options.js'
 
 export type IncomingClip = Omit<IndexedClip, 'indexedMs'>
+
+/** Writes after which it is looked whether the tables need care, and milliseconds between two looks for old clips. */
+const UPKEEP_EVERY = 32
+const EXPIRE_EVERY_MS = 600_000
+
+export interface FeedParts {
+  readonly writer: IndexWriter
+  readonly index: MomentIndex
+  readonly options: IndexOptions
+  readonly hooks: IndexHooks
+}
 
 /** What every kind of input hands its clips to. */
 export class Feed {
   readonly writer: IndexWriter
   readonly index: MomentIndex
   readonly signal: AbortSignal
+  readonly counts = { added: 0, changed: 0, removed: 0, read: 0, unreadable: 0 }
   readonly #options: IndexOptions
   readonly #hooks: IndexHooks
-  readonly counts = { added: 0, changed: 0, removed: 0, read: 0 }
   #expected: number | undefined
+  #writes = 0
+  #expiredMs = Number.NEGATIVE_INFINITY
 
-  constructor(parts: {
-    readonly writer: IndexWriter
-    readonly index: MomentIndex
-    readonly options: IndexOptions
-    readonly hooks: IndexHooks
-  }) {
-    this.writer = parts.writer
-    this.index = parts.index
-    this.#options = parts.options
-    this.#hooks = parts.hooks
-    this.signal = parts.hooks.signal ?? new AbortController().signal
+  constructor({ writer, index, options, hooks }: FeedParts) {
+    this.writer = writer
+    this.index = index
+    this.#options = options
+    this.#hooks = hooks
+    this.signal = hooks.signal ?? new AbortController().signal
   }
 
   /** Whether results of this model are asked for. */
@@ -40,13 +49,18 @@ export class Feed {
   /** So many more parts or files are to be read. */
   expect(more: number): void {
     this.#expected = (this.#expected ?? 0) + more
-    this.#tell()
   }
 
   /** One of them, or a record, has been read. */
   read(): void {
     this.counts.read++
-    this.#tell()
+    const { read, added } = this.counts
+    const of = this.#expected
+    this.#hooks.onProgress?.({ clips: added, read, ...(of !== undefined && { of }) })
+  }
+
+  unreadable(): void {
+    this.counts.unreadable++
   }
 
   async add(clip: IncomingClip): Promise<void> {
@@ -59,20 +73,34 @@ export class Feed {
 
   /** Of what was read from a part, only these sources stay. */
   async retain(digest: string, origin: string, sources: ReadonlySet<string>): Promise<void> {
-    const table = await this.index.clips(await this.index.model(digest))
-    const others = sources.size === 0 ? '' : ` AND source NOT IN (${textList([...sources])})`
-    const { numDeletedRows } = await lance('Cannot delete from the index', () =>
-      table.delete(`${equals('origin', origin)}${others}`),
-    )
-    this.counts.removed += numDeletedRows
+    this.counts.removed += await retainSources(this.index, digest, origin, sources)
   }
 
-  #tell(): void {
-    const { read, added } = this.counts
-    this.#hooks.onProgress?.({
-      clips: added,
-      read,
-      ...(this.#expected !== undefined && { of: this.#expected }),
-    })
+  written({ added, changed }: Written): void {
+    this.counts.added += added
+    this.counts.changed += changed
+    this.#writes++
+  }
+
+  /** Writes what has come, and now and then cares for the tables. */
+  async settle(): Promise<void> {
+    await this.writer.flush()
+    const { keep } = this.#options
+    const now = performance.now()
+    if (keep !== undefined && now - this.#expiredMs > EXPIRE_EVERY_MS) {
+      this.#expiredMs = now
+      this.counts.removed += await removeOlder(this.index, keep)
+    }
+    if (this.#writes >= UPKEEP_EVERY) await this.upkeep()
+  }
+
+  async upkeep(): Promise<void> {
+    if (this.#writes === 0) return
+    this.#writes = 0
+    for (const model of await this.index.models()) {
+      const did = await upkeep(this.index, model)
+      if (did.length > 0)
+        (this.#hooks.log ?? silentLog()).info({ model: model.digest, did }, 'tables cared for')
+    }
   }
 }

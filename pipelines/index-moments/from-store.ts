@@ -39,19 +39,23 @@ export async function fromStore(blobs: Blobs, feed: Feed): Promise<void> {
       const set = labelSets(manifest).at(-1)
       const labels = groupLabels(set === undefined ? [] : ((await readLabels(blobs, manifest, set)) ?? []))
       const keep = ({ source }: { readonly source: string }): boolean => current.has(source)
-      for (const clip of await readClips(blobs, manifest, { vectors: true, keep })) {
-        const { vector } = clip
-        const own = labels.get(clip.clipId)
-        if (vector === undefined) continue
-        await feed.add({
-          ...{ ...clip, vector, sampling: samplingSlug(manifest.sampling), origin: part },
-          ...(own !== undefined && { labels: own }),
-        })
+      if (done.has(mark)) {
+        // A part gains no clips. A video that has changed lies in a newer part now, and leaves this one.
+        for (const own of labels.values()) await writer.label({ ...own, modelDigest, early: false })
+        await feed.retain(modelDigest, part, current)
+      } else {
+        for (const clip of await readClips(blobs, manifest, { vectors: true, keep })) {
+          const { vector } = clip
+          const own = labels.get(clip.clipId)
+          if (vector === undefined) continue
+          await feed.add({
+            ...{ ...clip, vector, sampling: samplingSlug(manifest.sampling), origin: part },
+            ...(own !== undefined && { labels: own }),
+          })
+        }
       }
-      // A video that has changed lies in a newer part now; its old clips leave with the version of the part that had them.
-      if (done.has(mark)) await feed.retain(modelDigest, part, current)
       writer.mark({ key: mark, value: version })
-      await writer.flush()
+      await feed.settle()
       feed.read()
     }
   }

@@ -32,6 +32,8 @@ export interface IndexSummary {
   readonly removed: number
   /** Parts, files or records that were read. */
   readonly read: number
+  /** Records that could not be read. */
+  readonly unreadable: number
   /** True where a signal ended it before everything was read. */
   readonly drained: boolean
 }

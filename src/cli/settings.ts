@@ -32,7 +32,8 @@ export function addSettings(command: Command, keys?: readonly ConfigKey[]): Comm
  * key of their name. @throws StanflowError USAGE_INVALID, CONFIG_INVALID
  */
 export function readSettings(command: Command, own: readonly string[] = []): Promise<Resolved> {
-  const { config: file, ...given } = command.opts()
+  // A flag that the command above has too is taken by that one.
+  const { config: file, ...given } = command.optsWithGlobals()
   const flags = Object.fromEntries(Object.entries(given).filter(([name]) => !own.includes(name)))
   return resolveConfig({
     flags,

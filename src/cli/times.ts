@@ -46,3 +46,17 @@ export function localTime(seconds: number): string {
   const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join('-')
   return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`
 }
+
+const SECONDS_IN = { m: 60, h: 3600, d: 86_400, w: 604_800 }
+
+/** `30d` as seconds. */
+export function age(text: string): number {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)\s*([mhdw])$/.exec(text) ?? []
+  if (amount === undefined) throw new InvalidArgumentError('It must be a length of time, such as 12h or 30d.')
+  return Number(amount) * SECONDS_IN[unit as keyof typeof SECONDS_IN]
+}
+
+export function secondsOf(text: string): number {
+  if (!(Number(text) > 0)) throw new InvalidArgumentError('It must be a number of seconds.')
+  return Number(text)
+}

@@ -23,6 +23,12 @@ export interface WriterOptions {
   readonly onWritten?: (counts: Written) => void
 }
 
+export interface NewLabels extends ClipLabels {
+  readonly modelDigest: string
+  /** Where the clip is not there: it is still to come, and they are kept for it. */
+  readonly early: boolean
+}
+
 export interface Written {
   readonly added: number
   readonly changed: number
@@ -36,7 +42,7 @@ export class IndexWriter {
   readonly #options: WriterOptions
   readonly #models = new Map<string, IndexedModel>()
   #clips = new Map<string, IndexedClip>()
-  #labels = new Map<string, ClipLabels & { readonly modelDigest: string }>()
+  #labels = new Map<string, NewLabels>()
   #marks = new Map<string, string>()
   #known = false
 
@@ -75,7 +81,7 @@ export class IndexWriter {
   }
 
   /** Labels take the place of those that the clip had. */
-  async label(labels: ClipLabels & { readonly modelDigest: string }): Promise<void> {
+  async label(labels: NewLabels): Promise<void> {
     this.#labels.set(labels.clipId, labels)
     if (this.#labels.size >= FLUSH_CLIPS) await this.flush()
   }
@@ -94,7 +100,7 @@ export class IndexWriter {
     this.#labels = new Map()
     this.#marks = new Map()
     await this.#load()
-    const waiting = new Map(labels)
+    const waiting = new Map([...labels].filter(([, { early }]) => early))
     const joined: string[] = []
     let [added, changed] = [0, 0]
     const digests = new Set([...clips.values(), ...labels.values()].map(({ modelDigest }) => modelDigest))

@@ -56,6 +56,8 @@ export interface Range {
 
 /** Every method throws StanflowError KAFKA_*. */
 export interface Admin {
+  /** Tells clusters apart, whatever their brokers are called. */
+  clusterId(): Promise<string>
   /** Answers with the names of those that were not there yet. */
   createTopics(topics: readonly TopicSpec[]): Promise<readonly string[]>
   /** Of the topics named, those there are; of all, where none is named. */

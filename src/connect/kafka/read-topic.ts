@@ -15,8 +15,16 @@ export interface ReadOptions {
   readonly client: KafkaClient
   readonly admin: Admin
   readonly topics: readonly string[]
-  /** Where to begin: at the first record there is, at the next that comes, where a group stands, or so many before the end. */
-  readonly from: 'beginning' | 'now' | { readonly group: string } | { readonly last: number }
+  /**
+   * Where to begin: at the first record there is, at the next that comes, where a group stands, so many before the end, or at
+   * offsets by `partitionKey` (and at the first record where a partition has none, or one that is no more).
+   */
+  readonly from:
+    | 'beginning'
+    | 'now'
+    | { readonly group: string }
+    | { readonly last: number }
+    | { readonly offsets: ReadonlyMap<string, bigint> }
   /** End once everything that was there at the beginning has been read. */
   readonly toEnd: boolean
   readonly signal?: AbortSignal
@@ -42,13 +50,18 @@ export async function* readTopics(options: ReadOptions): AsyncGenerator<ReadReco
   const group = `stanflow-read-${randomUUID()}`
   /** Of the next record to come. */
   const positions = new Map(starts.map((start) => [partitionKey(start), start.at]))
+  let assigned: readonly TopicPartition[] = starts
   const begin = (): void => {
-    for (const at of starts) consumer?.start(at, positions.get(partitionKey(at)) ?? at.at)
+    for (const at of assigned) consumer?.start(at, positions.get(partitionKey(at)) ?? 0n)
   }
   consumer = await client.consumer({
     ...{ group, topics, clientId: group },
     events: {
-      assigned: begin,
+      // Partitions may have been added since: all of what is in those is new.
+      assigned: (partitions) => {
+        assigned = partitions
+        begin()
+      },
       records: ({ topic, partition, records }) => {
         for (const record of records) held.push({ topic, partition, ...record })
         positions.set(partitionKey({ topic, partition }), (records.at(-1)?.offset ?? -1n) + 1n)
@@ -100,10 +113,14 @@ export async function* readTopics(options: ReadOptions): AsyncGenerator<ReadReco
         const committed =
           typeof from === 'object' && 'group' in from ? await admin.checkpoints(from.group, topic) : []
         return (await admin.ranges(topic)).map(({ partition, low, high }) => {
+          const offsets = typeof from === 'object' && 'offsets' in from ? from.offsets : undefined
           const begins = typeof from === 'object' && 'last' in from ? high - BigInt(from.last) : low
-          const stood = committed.find((one) => one.partition === partition)?.offset ?? begins
-          // What a group has not read may be gone by now.
-          const isGone = stood < low
+          const given =
+            offsets?.get(partitionKey({ topic, partition })) ??
+            committed.find((one) => one.partition === partition)?.offset
+          const stood = given ?? begins
+          // What has not been read may be gone by now; a topic that was made anew begins anew.
+          const isGone = stood < low || (offsets !== undefined && stood > high)
           return { topic, partition, at: from === 'now' ? high : isGone ? low : stood, end: high }
         })
       }),

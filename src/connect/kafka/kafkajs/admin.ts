@@ -36,6 +36,13 @@ export class KafkaJsAdmin implements Admin {
     return this.#admin.disconnect()
   }
 
+  async clusterId(): Promise<string> {
+    return this.#call(
+      'Cannot describe the cluster',
+      async () => (await this.#admin.describeCluster()).clusterId,
+    )
+  }
+
   async createTopics(topics: readonly TopicSpec[]): Promise<readonly string[]> {
     return this.#call('Cannot create topics', async () => {
       const there = new Set(await this.#admin.listTopics())

@@ -1,0 +1,161 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { partitionKey } from '../../src/connect/kafka/client.js'
+import { openKafka } from '../../src/connect/kafka/open.js'
+import { type ReadRecord, readTopics } from '../../src/connect/kafka/read-topic.js'
+import type { EmbeddingRecord, LabelsRecord } from '../../src/connect/kafka/records.js'
+import { topicName } from '../../src/connect/kafka/topics.js'
+import { Wire } from '../../src/connect/kafka/wire.js'
+import { asStanflowError } from '../../src/errors.js'
+import { silentLog } from '../../src/telemetry/log.js'
+import { type KafkaOptions, requireTopics } from '../kafka.js'
+import type { Feed } from './feed.js'
+import type { IndexHooks } from './options.js'
+
+/** How long a result waits in memory for others to be written with it. */
+const FLUSH_MS = 1000
+const MOST_WAIT_MS = 15_000
+/** What passes by itself. */
+const PASSING: readonly string[] = ['KAFKA_UNREACHABLE', 'KAFKA_REGISTRY']
+
+export interface FollowOptions extends KafkaOptions {
+  /** End once nothing new has come for so many seconds. */
+  readonly untilQuiet?: number
+}
+
+/**
+ * Results out of their topics, from where the index stands: how far it has read each partition is marked in the index
+ * itself, after what it read.
+ */
+export async function fromKafka(options: FollowOptions, feed: Feed, hooks: IndexHooks): Promise<void> {
+  const { kafka, prefix, registry, untilQuiet = Number.POSITIVE_INFINITY } = options
+  const { writer, index, signal } = feed
+  const log = hooks.log ?? silentLog()
+  const client = await openKafka(kafka)
+  try {
+    const admin = await client.admin()
+    const topics = await requireTopics(admin, prefix, ['embeddings', 'labels'])
+    const cluster = await admin.clusterId()
+    const markOf = (record: Pick<ReadRecord, 'topic' | 'partition'>): string =>
+      `kafka ${cluster} ${partitionKey(record)}`
+    const decoder = new Decoder({
+      wire: new Wire({ prefix, ...(registry !== undefined && { registry }) }),
+      prefix,
+    })
+    const offsets = new Map<string, bigint>()
+    for (const topic of topics) {
+      const partitions = (await admin.ranges(topic)).map(({ partition }) => ({ topic, partition }))
+      const marks = await index.marksOf(partitions.map(markOf))
+      for (const at of partitions) {
+        const mark = marks.get(markOf(at))
+        if (mark !== undefined) offsets.set(partitionKey(at), BigInt(mark))
+      }
+    }
+    const stop = new AbortController()
+    const ended = AbortSignal.any([signal, stop.signal])
+    const records = readTopics({ client, admin, topics, from: { offsets }, toEnd: false, signal: ended })
+    let next = records.next()
+    next.catch(() => undefined)
+    hooks.onReady?.()
+    let [last, flushed] = [performance.now(), performance.now()]
+    while (!signal.aborted && performance.now() - last < untilQuiet * 1000) {
+      const came = await Promise.race([next, pause(FLUSH_MS / 4)])
+      if (came !== undefined) {
+        if (came.done) break
+        last = performance.now()
+        const record = came.value
+        const result = await persist(signal, log, () => decoder.decode(record))
+        if (result === undefined) {
+          if (signal.aborted) break
+          log.error(
+            { at: partitionKey(record), offset: String(record.offset) },
+            'passed over: it cannot be read',
+          )
+          feed.unreadable()
+        } else await take(feed, result)
+        writer.mark({ key: markOf(record), value: String(record.offset + 1n) })
+        feed.read()
+        next = records.next()
+        next.catch(() => undefined)
+      }
+      if (performance.now() - flushed < FLUSH_MS) continue
+      const begun = performance.now()
+      await feed.settle()
+      flushed = performance.now()
+      hooks.metrics?.stage('put', flushed - begun)
+    }
+    stop.abort()
+    await writer.flush()
+    await records.return(undefined)
+  } finally {
+    await client.close()
+  }
+}
+
+const pause = async (milliseconds: number): Promise<undefined> => {
+  await sleep(milliseconds)
+  return undefined
+}
+
+type Result =
+  | { readonly kind: 'clip'; readonly value: EmbeddingRecord }
+  | { readonly kind: 'labels'; readonly value: LabelsRecord }
+
+class Decoder {
+  readonly #wire: Wire
+  readonly #embeddings: string
+
+  constructor({ wire, prefix }: { readonly wire: Wire; readonly prefix: string }) {
+    this.#wire = wire
+    this.#embeddings = topicName(prefix, 'embeddings')
+  }
+
+  /** @throws StanflowError KAFKA_SCHEMA, KAFKA_REGISTRY */
+  async decode({ topic, value }: ReadRecord): Promise<Result> {
+    return topic === this.#embeddings
+      ? { kind: 'clip', value: await this.#wire.decode('embedding', value) }
+      : { kind: 'labels', value: await this.#wire.decode('label', value) }
+  }
+}
+
+/** Tries again while what is wrong passes by itself; undefined where it is the record that is wrong. */
+async function persist<T>(
+  signal: AbortSignal,
+  log: ReturnType<typeof silentLog>,
+  step: () => Promise<T>,
+): Promise<T | undefined> {
+  for (let tries = 0; !signal.aborted; tries++) {
+    try {
+      return await step()
+    } catch (thrown) {
+      const { code, message } = asStanflowError(thrown)
+      if (!PASSING.includes(code)) return undefined
+      log.warn({ code, reason: message }, 'tried again')
+      await sleep(Math.min(MOST_WAIT_MS, 200 * 2 ** tries) * (0.5 + Math.random()))
+    }
+  }
+  return undefined
+}
+
+/** @throws StanflowError INDEX_MODEL, after what came before it was written */
+async function take(feed: Feed, { kind, value }: Result): Promise<void> {
+  const { writer } = feed
+  const modelDigest = value.model_digest
+  if (!feed.wants(modelDigest)) return
+  const { clip_id: clipId, source, clip_index: clipIndex, start, end, sampling } = value
+  if (kind === 'labels') {
+    await writer.label({ clipId, modelDigest, early: true, labelSet: value.label_set, labels: value.labels })
+    return
+  }
+  try {
+    await writer.admit(modelDigest, value.dim)
+  } catch (error) {
+    await writer.flush()
+    throw error
+  }
+  const vector = new Float32Array(value.dim)
+  for (let i = 0; i < value.dim; i++) vector[i] = value.vector.readFloatLE(4 * i)
+  const frameTimes = [...value.frame_times]
+  await feed.add({
+    ...{ clipId, source, clipIndex, start, end, frameTimes, modelDigest, sampling, vector, origin: '' },
+  })
+}
