@@ -18,6 +18,8 @@ export interface ModelOptions {
   readonly precision: Precision
   /** Activation ranges for int8; without it they are taken as they come. */
   readonly calibration?: string
+  /** Tokens that texts are cut to; default 32. */
+  readonly textLength?: number
   readonly sampling: Sampling
   /** Clips in one run of the model. */
   readonly batch: number
@@ -40,7 +42,8 @@ export const modelName = ({ name, structure }: ModelInfo): string => `${name} + 
 
 /** The model, ready to run, and in words what computes it and why. */
 export function openModel(options: ModelOptions): Promise<{ model: LoadedModel; why: string }> {
-  const { model, branch, structure, engine, device, deviceId, precision, calibration, sampling } = options
+  const { model, branch, structure, engine, device, deviceId, precision, calibration, sampling, textLength } =
+    options
   const overlap = sampling.kind === 'window' && sampling.stride < sampling.length
   return loadModel({
     ...{ model, structure, engine, device, precision },
@@ -50,5 +53,6 @@ export function openModel(options: ModelOptions): Promise<{ model: LoadedModel; 
     ...(branch !== undefined && { branch }),
     ...(deviceId !== undefined && { deviceId }),
     ...(calibration !== undefined && { calibration }),
+    ...(textLength !== undefined && { textLength }),
   })
 }

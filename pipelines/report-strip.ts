@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { shownAt } from '../operators/index.js'
-import type { VideoResults } from '../src/connect/files/results.js'
+import type { ClipResult, VideoResults } from '../src/connect/files/results.js'
 import { isS3 } from '../src/connect/s3/uri.js'
 import { asStanflowError } from '../src/errors.js'
 import type { DecodedFrame, VideoReader } from '../src/media/reader.js'
@@ -16,16 +16,18 @@ export interface Drawing {
   readonly places: Places
   readonly reader: VideoReader
   readonly signal?: AbortSignal | undefined
+  /** Pictures at most. Default 12. */
+  readonly most?: number
 }
 
 /**
- * Pictures of frames that the model saw, decoded again from the original: all, or twelve spread evenly over them.
+ * Pictures of frames that the model saw, decoded again from the original: all, or `most` spread evenly over them.
  * A file that is gone, changed or unreadable makes no strip but a sentence that says so.
  * @throws the signal's reason once it aborts
  */
 export async function makeStrip(
-  video: Pick<VideoResults, 'path' | 'bytes' | 'clips'>,
-  { places, reader, signal }: Drawing,
+  video: Pick<VideoResults, 'path' | 'bytes'> & { readonly clips: readonly Pick<ClipResult, 'frameTimes'>[] },
+  { places, reader, signal, most = MOST_PICTURES }: Drawing,
 ): Promise<Strip> {
   const missing = (why: string): Strip => ({ kind: 'missing', why })
   if (!isS3(video.path)) {
@@ -37,7 +39,7 @@ export async function makeStrip(
   try {
     const reached = await places.reach(video)
     const frames = async function* (): AsyncGenerator<DecodedFrame, void, undefined> {
-      yield* await openFrames(reached.path, spread(seen, MOST_PICTURES), reader, signal)
+      yield* await openFrames(reached.path, spread(seen, most), reader, signal)
     }
     const pictures: Picture[] = []
     for await (const frame of trusted(frames(), reached, () => reached.close())) {

@@ -1,49 +1,106 @@
-import { dirname, join } from 'node:path'
-import type { Command } from 'commander'
+import { join } from 'node:path'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Evaluation } from '../../pipelines/evaluate.js'
 import type { ConfigKey } from '../config/schema.js'
-import type { Retrieval } from '../evaluate/metrics.js'
+import { VIEW_COUNTS, type ViewCount } from '../evaluate/plan.js'
+import { publishedOn } from '../evaluate/published.js'
 import { PUBLISHED_RESULTS } from '../model/published.js'
+import { SIMILARITY_NAMES, type SimilarityName } from '../model/similarity/similarities.js'
+import { evaluationText } from './evaluation-text.js'
 import { JsonReporter } from './events.js'
-import { plural, printable, table } from './format.js'
+import { plural, printable } from './format.js'
 import { progressReporter } from './progress.js'
 import { addSettings, readSettings } from './settings.js'
 import { drainOnSignals } from './signals.js'
 
 const KEYS: readonly ConfigKey[] = [
   ...(['model', 'branch', 'structure', 'engine', 'device', 'deviceId', 'precision', 'calibration'] as const),
-  ...(['frames', 'prompts', 'root', 'batch', 'concurrency', 'reader', 'json'] as const),
+  ...(['frames', 'prompts', 'root', 'batch', 'concurrency', 'reader', 'strict', 'json'] as const),
 ]
 
 const EXAMPLES = `
 Examples:
   stanflow evaluate captions.jsonl --model ~/models/stan-b32
-  stanflow evaluate test.csv --root videos/ --structure mean
+  stanflow evaluate msrvtt:data/msrvtt --root data/msrvtt/videos --model models/stan-b32 --similarity cosine,mug
+  stanflow evaluate kinetics:data/k400 --views 3 --report k400.html --confusion-svg k400.svg
   stanflow scenes --to scenes --count 256 && stanflow evaluate scenes/captions.jsonl --json
 
-A line of .jsonl is {"path": "a.mp4", "text": "a dog runs"}, or with "label" for recognition; a .csv has these as columns.
-A video may have several lines. Embeddings are kept in --cache: the same videos are not computed twice.
+Data sets as they are published: msrvtt:FOLDER (1k-A; --split train, full-test, …), didemo:FOLDER (paragraphs), lsmdc:FOLDER,
+kinetics:FOLDER, ssv2:FOLDER. Your own: a line of .jsonl is {"path": "a.mp4", "text": "a dog runs"}, or with "label" for
+recognition; a .csv has these as columns. A video may have several lines. See docs/evaluation.md.
+
+Videos that are missing are counted, listed and left out. Embeddings are kept in --cache: no video is computed twice, whatever it
+is compared by.
 `
 
 interface Flags {
   readonly cache?: string
+  readonly split?: string
+  readonly similarity: readonly SimilarityName[]
+  readonly views: ViewCount
+  readonly report?: string
   readonly confusion?: boolean
+  readonly confusionSvg?: string
 }
 
 export function addEvaluateCommand(program: Command): void {
   addSettings(program.command('evaluate'), KEYS)
-    .description('measure a model on videos with captions or labels')
-    .argument('<data>', 'a .jsonl or .csv of videos with text or label')
-    .option('--cache <folder>', 'where embeddings are kept (default: .stanflow-cache beside the data)')
-    .option('--confusion', 'print which class was taken for which')
+    .description('measure a model on videos with captions or classes')
+    .argument('<data>', 'KIND:FOLDER, or a .jsonl or .csv of videos with text or label')
+    .addOption(
+      new Option(
+        '--split <name>',
+        'which part of the data (default: the one that papers report on)',
+      ).helpGroup('Videos:'),
+    )
+    .addOption(
+      new Option('--similarity <list>', `how texts and videos are compared: ${SIMILARITY_NAMES.join(', ')}`)
+        .argParser(similarities)
+        .default(['cosine'], 'cosine')
+        .helpGroup('Clips:'),
+    )
+    .addOption(
+      new Option('--views <n>', 'spatial crops whose answers are averaged in recognition, 1 or 3')
+        .argParser(views)
+        .default(1)
+        .helpGroup('Clips:'),
+    )
+    .addOption(
+      new Option('--report <file>', 'write a page with scores and the worst mistakes (.html)').helpGroup(
+        'Results:',
+      ),
+    )
+    .addOption(new Option('--confusion', 'print which class was taken for which').helpGroup('Results:'))
+    .addOption(new Option('--confusion-svg <file>', 'draw that as a picture').helpGroup('Results:'))
+    .addOption(
+      new Option(
+        '--cache <folder>',
+        'where embeddings are kept (default: .stanflow-cache beside the data)',
+      ).helpGroup('Results:'),
+    )
     .addHelpText('after', EXAMPLES)
     .action((data: string, flags: Flags, command: Command) => run(data, flags, command))
 }
 
+function similarities(list: string): SimilarityName[] {
+  const names = list.split(',').map((name) => name.trim())
+  return [...new Set(names)].map((name) => {
+    const known = SIMILARITY_NAMES.find((similarity) => similarity === name)
+    if (known === undefined) throw new InvalidArgumentError(`It is of ${SIMILARITY_NAMES.join(', ')}.`)
+    return known
+  })
+}
+
+function views(value: string): ViewCount {
+  const count = VIEW_COUNTS.find((known) => String(known) === value)
+  if (count === undefined) throw new InvalidArgumentError(`It is ${VIEW_COUNTS.join(' or ')}.`)
+  return count
+}
+
 async function run(data: string, flags: Flags, command: Command): Promise<void> {
   const { config } = await readSettings(command)
-  const { json } = config
-  const { model, structure, engine, device, precision, prompts, batch, concurrency, reader } = config
+  const { json, strict } = config
+  const { model, structure, engine, device, precision, prompts, batch, concurrency, reader, frames } = config
   const reporter = json ? new JsonReporter(process.stderr) : progressReporter(process.stderr)
   const drain = drainOnSignals(
     () => reporter.stopping(),
@@ -52,92 +109,62 @@ async function run(data: string, flags: Flags, command: Command): Promise<void> 
   let evaluation: Evaluation
   try {
     const { evaluate } = await import('../../pipelines/evaluate.js')
+    const { folderOfDataSet } = await import('../datasets/datasets.js')
     evaluation = await evaluate(
       {
-        ...{ data, model, structure, engine, device, precision, prompts, batch, concurrency, reader },
+        ...{ data, model, structure, engine, device, precision, prompts, batch, concurrency, reader, frames },
         ...(config.branch !== undefined && { branch: config.branch }),
         ...(config.deviceId !== undefined && { deviceId: config.deviceId }),
         ...(config.calibration !== undefined && { calibration: config.calibration }),
         ...(config.root !== undefined && { root: config.root }),
-        cache: flags.cache ?? join(dirname(data), '.stanflow-cache'),
-        sampling: { kind: 'uniform', frames: config.frames },
+        ...(flags.report !== undefined && { report: flags.report }),
+        ...(flags.split !== undefined && { split: flags.split }),
+        similarities: flags.similarity,
+        views: flags.views,
+        cache: flags.cache ?? join(await folderOfDataSet(data), '.stanflow-cache'),
       },
       {
         signal: drain.signal,
-        onStart: (about) => reporter.started(about),
+        onData: ({ title, split, items, missing }) => {
+          const absent = missing.length === 0 ? '' : `, ${plural(missing.length, 'video')} missing`
+          if (!json)
+            process.stderr.write(
+              `${printable(title)}, split ${split}: ${plural(items.length, 'video')}${absent}\n`,
+            )
+        },
+        // Notes stand once, with the results.
+        onStart: (about) => reporter.started(json ? about : { ...about, notes: [] }),
         onProgress: (progress) => reporter.progress(progress),
-        onDeadLetter: (letter) => reporter.failed?.(letter),
+        onFailure: (failed) => reporter.failed?.({ ...failed, source: failed.path }),
       },
     )
   } finally {
     reporter.end()
     drain.release()
   }
-  if (!evaluation.complete) process.exitCode = 130
+  await drawConfusion(evaluation, flags.confusionSvg)
   process.stdout.write(
-    json
-      ? `${JSON.stringify({ ...evaluation, published: PUBLISHED_RESULTS })}\n`
-      : `${text(evaluation, flags)}\n`,
+    `${json ? evaluationJson(evaluation) : evaluationText(evaluation, { confusion: flags.confusion ?? false })}\n`,
   )
+  if (!evaluation.complete) process.exitCode = 130
+  else if (strict && evaluation.missing.length + evaluation.failed.length > 0) process.exitCode = 1
 }
 
-const percent = (share: number | undefined): string => (share === undefined ? '' : (100 * share).toFixed(1))
-
-function text(evaluation: Evaluation, { confusion = false }: Flags): string {
-  const { videos, failed, cached, retrieval, recognition, order, notes, model, complete } = evaluation
-  if (!complete) return 'stopped; run the same command again to go on'
-  const lines = [
-    `${printable(model)}: ${plural(videos, 'video')}, ${cached} from the cache, ${failed.length} failed`,
-  ]
-  if (retrieval !== undefined) {
-    const row = (name: string, of: Retrieval): string[] => {
-      const { queries, candidates, r1, r5, r10, medianRank, meanRank } = of
-      const shares = [r1, r5, r10].map(percent)
-      return [name, `${queries} among ${candidates}`, ...shares, medianRank.toFixed(1), meanRank.toFixed(1)]
-    }
-    const head = ['retrieval', '', 'R@1', 'R@5', 'R@10', 'MdR', 'MnR']
-    const rows = [
-      row('text to video', retrieval.textToVideo),
-      row('video to text', retrieval.videoToText),
-      row('text to video, dual softmax', retrieval.textToVideoDual),
-      row('video to text, dual softmax', retrieval.videoToTextDual),
-    ]
-    lines.push('', ...table([head, ...rows], [2, 3, 4, 5, 6]))
-  }
-  if (recognition !== undefined) {
-    const { top1, top5, classes } = recognition
-    lines.push('', `recognition  top-1 ${percent(top1)}, top-5 ${percent(top5)}`)
-    const rows = classes.map(({ label, count, top1: share }) => [
-      printable(label),
-      String(count),
-      percent(share),
-    ])
-    lines.push(...table([['class', 'videos', 'top-1'], ...rows], [1, 2]))
-    if (confusion) lines.push('', ...confusionTable(recognition))
-  }
-  if (order !== undefined)
-    lines.push('', `order pairs  ${percent(order.right)} of ${plural(order.videos, 'video')}`)
-  lines.push('', 'published, on other data:', ...publishedTable(), ...notes.map((note) => `note: ${note}`))
-  return lines.join('\n')
+/** Items of mistakes are named by their paths. */
+function evaluationJson(evaluation: Evaluation): string {
+  const { kind, split } = evaluation
+  const here = publishedOn(kind, split)
+  const published = here.length > 0 ? here : PUBLISHED_RESULTS
+  const brief = (key: string, value: unknown): unknown =>
+    key === 'item' && typeof value === 'object' && value !== null && 'path' in value ? value.path : value
+  return JSON.stringify({ ...evaluation, published }, brief)
 }
 
-function confusionTable({ classes, confusion }: NonNullable<Evaluation['recognition']>): string[] {
-  const rows = classes.flatMap(({ label }, truth) =>
-    classes.flatMap(({ label: answer }, n) => {
-      const count = confusion[truth]?.[n] ?? 0
-      return n === truth || count === 0 ? [] : [{ label, answer, count }]
-    }),
-  )
-  rows.sort((a, b) => b.count - a.count)
-  const told = rows.map(({ label, answer, count }) => [printable(label), printable(answer), String(count)])
-  return table([['is', 'was taken for', 'videos'], ...told], [2])
-}
+const LOOK = { paper: '#ffffff', ink: '#1d1f22' }
 
-function publishedTable(): string[] {
-  const rows = PUBLISHED_RESULTS.map(({ model, msrvtt, didemo, lsmdc, k400, ssv2 }) => [
-    model,
-    ...[msrvtt, didemo, lsmdc, k400, ssv2].map((share) => share?.toFixed(1) ?? ''),
-  ])
-  const head = ['model', 'MSR-VTT R@1', 'DiDeMo R@1', 'LSMDC R@1', 'K400 top-1', 'SSv2 top-1']
-  return table([head, ...rows], [1, 2, 3, 4, 5])
+async function drawConfusion({ recognition }: Evaluation, file: string | undefined): Promise<void> {
+  if (file === undefined || recognition === undefined) return
+  const { confusionSvg } = await import('../report/confusion.js')
+  const { writeWhole } = await import('../connect/files/atomic.js')
+  await writeWhole(file, confusionSvg(recognition, LOOK))
 }

@@ -26,7 +26,7 @@ export class JsonReporter implements Reporter {
     this.#write('progress', { ...progress, ...pace })
   }
 
-  failed(letter: DeadLetter): void {
+  failed(letter: Pick<DeadLetter, 'source' | 'path' | 'code' | 'message' | 'hint'>): void {
     this.#write('failed', letter)
   }
 

@@ -8,7 +8,7 @@ export interface Reporter {
   started(about: About): void
   progress(progress: BackfillProgress): void
   /** A video failed. People see a count here and the whole in the summary. */
-  failed?(letter: DeadLetter): void
+  failed?(letter: Pick<DeadLetter, 'source' | 'path' | 'code' | 'message' | 'hint'>): void
   /** A signal asked the run to stop. */
   stopping(): void
   /** Leaves the stream clean; may be called again. */

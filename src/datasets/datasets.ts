@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { StanflowError } from '../errors.js'
 import { DATA_SET_KINDS, type DataSet, type DataSetFormat, type DataSetKind } from './dataset.js'
 import { didemo } from './didemo.js'
+import { folderOf } from './files.js'
 import { kinetics } from './kinetics.js'
 import { lsmdc } from './lsmdc.js'
 import { msrvtt } from './msrvtt.js'
@@ -34,6 +35,11 @@ export async function openDataSet({ data, root, split }: DataSetOptions): Promis
     ...(root !== undefined && { root: resolve(root) }),
   }
   return { kind, split: chosen, ...(await format.read(request)) }
+}
+
+/** The folder that a data set's annotations lie in. @throws StanflowError USAGE_INVALID, INPUT_NOT_FOUND */
+export async function folderOfDataSet(data: string): Promise<string> {
+  return folderOf((await parseDataSet(data)).place)
 }
 
 /** `msrvtt:DIR` → kind and place; a plain file is a table. @throws StanflowError USAGE_INVALID */

@@ -28,6 +28,8 @@ export interface LoadRequest extends ModelRequest {
    * CLIP as it is. Frames are told apart by object identity. Results are the same. Absent: nothing is shared.
    */
   readonly sharedFrames?: number
+  /** Tokens that texts are cut to; default 32, and never more than the model has places for. */
+  readonly textLength?: number
   /** Cores the engine may use; default: all. */
   readonly threads?: number
 }
@@ -40,6 +42,8 @@ export interface ModelInfo {
   readonly digest: string
   /** Identifies the tokenizer and the length texts are cut to; absent where the model has none. */
   readonly textDigest?: string
+  /** Tokens that texts are cut or padded to. */
+  readonly textLength: number
   readonly random: boolean
   readonly parameters: number
   /** Width of the embeddings. */

@@ -48,7 +48,7 @@ function describe({
   scale,
   tokenizer,
 }: OpenModel): ModelInfo {
-  const { frames, precision } = request
+  const { frames, precision, textLength: asked = TEXT_LENGTH } = request
   if (frames > structure.maxFrames) {
     throw new StanflowError(
       'USAGE_INVALID',
@@ -59,7 +59,8 @@ function describe({
     name,
     structure: structure.name,
     digest: computedDigest(digest, precision, calibrationDigest(request, digest)),
-    ...(tokenizer.digest !== undefined && { textDigest: `${tokenizer.digest} ${TEXT_LENGTH}` }),
+    ...(tokenizer.digest !== undefined && { textDigest: `${tokenizer.digest} ${asked}` }),
+    textLength: Math.min(asked, config.text.positions),
     random,
     parameters,
     dim: config.dim,
@@ -79,7 +80,7 @@ async function encodeText(texts: readonly string[], withTokens: boolean): Promis
   const { model, engine } = loaded()
   const { config, tokenizer } = model
   const tokens = tokenizer.open()
-  const limit = Math.min(TEXT_LENGTH, config.text.positions)
+  const limit = Math.min(request.textLength ?? TEXT_LENGTH, config.text.positions)
   const vectors = new Float32Array(texts.length * config.dim)
   const parts = new Float32Array(withTokens ? texts.length * limit * config.dim : 0)
   const lengths = new Int32Array(texts.length)

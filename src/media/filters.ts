@@ -12,6 +12,7 @@ const SCALER = 'flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp'
 /** Size of the frames a geometry gives. */
 export function outputSize(video: VideoInfo, geometry: Geometry): Size {
   if (geometry.kind === 'crop') return { width: geometry.size, height: geometry.size }
+  if (geometry.kind === 'cover') return coverSize(video, geometry.size)
   const width = 2 * Math.max(1, Math.round((geometry.height * video.displayWidth) / video.displayHeight / 2))
   return { width, height: geometry.height }
 }

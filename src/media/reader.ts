@@ -40,6 +40,8 @@ export interface VideoInfo {
 export type Geometry =
   /** Short side to `size`, then the centre `size × size`: what the model sees (bicubic). */
   | { readonly kind: 'crop'; readonly size: number }
+  /** Short side to `size`, nothing cut off: what several crops are cut from. */
+  | { readonly kind: 'cover'; readonly size: number }
   /** `height` pixels high at the display's own aspect ratio, width even: a thumbnail. */
   | { readonly kind: 'height'; readonly height: number }
 

@@ -2,6 +2,7 @@ import { count, moment, percent, roundClock } from './format.js'
 import { html, type Markup } from './html.js'
 import type { Leader, ReportHead, ReportRecipe } from './model.js'
 import type { ColourOf } from './palette.js'
+import { prose } from './prose.js'
 import { bar, labelText } from './video.js'
 
 const MOST_LEADERS = 10
@@ -12,7 +13,7 @@ export function pageHead(head: ReportHead, failures: number, colourOf: ColourOf)
   return html`<header>
 <p class="eyebrow">stanflow report</p>
 <h1><bdi>${title}</bdi></h1>
-${warnings.length === 0 ? undefined : html`<div class="warning" role="note" aria-label="Warning">${warnings.map((warning) => html`<p>${warning}</p>`)}</div>`}
+${warnings.length === 0 ? undefined : html`<div class="warning" role="note" aria-label="Warning">${warnings.map((warning) => html`<p>${prose(warning)}</p>`)}</div>`}
 <ul class="totals">
 <li>${figure(totals.videos, 'video')}</li>
 <li>${figure(totals.clips, 'clip')}</li>

@@ -1,25 +1,13 @@
-import { createHash } from 'node:crypto'
 import { failureList } from './failures.js'
 import { count } from './format.js'
 import { pageHead } from './head.js'
-import { html, type Markup, trusted } from './html.js'
+import { html, type Markup } from './html.js'
 import type { Report, ReportHead, ReportTotals, ReportVideo } from './model.js'
+import { closePage, openPage } from './page.js'
 import { palette } from './palette.js'
 import { SCRIPT } from './script.js'
 import { STYLES } from './styles.js'
 import { type VideoStyle, videoCard, videoRow } from './video.js'
-
-const hash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
-
-/** Nothing from elsewhere: our own style sheet and script by their hashes, and pictures in data URIs. */
-const POLICY = [
-  "default-src 'none'",
-  `style-src ${hash(STYLES)}`,
-  `script-src ${hash(SCRIPT)}`,
-  'img-src data:',
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ')
 
 /**
  * The report as one self-contained HTML page, in pieces as the videos come: only one video is held at a time. Names,
@@ -28,7 +16,8 @@ const POLICY = [
 export async function* renderReport({ head, videos, failures }: Report): AsyncGenerator<string> {
   const colourOf = palette(head.totals.leaders)
   const isEmpty = head.totals.videos === 0
-  yield html`${opening(head)}${pageHead(head, failures.length, colourOf)}<main>
+  const { title } = head
+  yield html`${openPage({ title, styles: STYLES, script: SCRIPT })}${pageHead(head, failures.length, colourOf)}<main>
 `.text
   if (isEmpty) yield nothing(failures.length).text
   else {
@@ -36,29 +25,7 @@ export async function* renderReport({ head, videos, failures }: Report): AsyncGe
     yield* videoList(videos, head, { colourOf, meaningless: head.meaningless })
   }
   yield html`${failureList(failures)}</main>
-${
-  isEmpty
-    ? undefined
-    : html`<script>${trusted(SCRIPT)}</script>
-`
-}</body>
-</html>
-`.text
-}
-
-function opening({ title }: ReportHead): Markup {
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>${title} – stanflow report</title>
-<style>${trusted(STYLES)}</style>
-</head>
-<body>
-`
+${closePage(isEmpty ? {} : { script: SCRIPT })}`.text
 }
 
 /** Hidden until the script runs: without it they would do nothing. */

@@ -59,18 +59,19 @@ function meta({ clips, complete }: ReportVideo): Markup {
   return html`<span class="num">${clock(lengthOf(clips))}</span> · ${count(clips.length, 'clip')}${complete ? undefined : unfinished}`
 }
 
-function pictures(strip: Strip): Markup {
+/** Pictures in a row; a `few` of them where the row is narrow. */
+export function pictures(strip: Strip, few = false): Markup {
   if (strip.kind === 'missing') return html`<p class="placeholder">${strip.why}</p>`
   const { pictures, sampled } = strip
   const part = pictures.length < sampled
   const tall = pictures.every(({ width, height }) => width < height)
-  return html`<div class="${tall ? 'strip tall' : 'strip'}">
+  return html`<div class="${tall ? 'strip tall' : few ? 'strip few' : 'strip'}">
 <ol>${pictures.map(
     ({ time, width, height, uri }) => html`
 <li><figure><img src="${uri}" width="${width}" height="${height}" alt="Frame at ${clock(time)}" loading="lazy" decoding="async"><figcaption>${clock(time)}</figcaption></figure></li>`,
   )}
 </ol>
-${part ? html`<p class="meta">${pictures.length} of ${count(sampled, 'sampled frame')}</p>` : undefined}
+${part && !few ? html`<p class="meta">${pictures.length} of ${count(sampled, 'sampled frame')}</p>` : undefined}
 </div>`
 }
 

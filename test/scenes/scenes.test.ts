@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { writeScenes } from '../../pipelines/scenes.js'
-import { readDataset } from '../../src/evaluate/dataset.js'
+import { openDataSet } from '../../src/datasets/datasets.js'
 import { openReader } from '../../src/media/open-reader.js'
 import {
   fullCaption,
@@ -140,12 +140,12 @@ test('scenes become videos that the readers read, and captions that the evaluati
   assert.deepEqual([first.videos, first.kept], [4, 0])
   const again = await writeScenes(options)
   assert.deepEqual([again.videos, again.kept], [4, 4])
-  const items = await readDataset(first.captions)
+  const { items } = await openDataSet({ data: first.captions })
   assert.equal(items.length, 4)
   const { reader } = await openReader('node-av')
   t.after(() => reader.close())
-  for (const { path, text, label } of items) {
-    assert.ok(text && label)
+  for (const { path, captions, label } of items) {
+    assert.ok(captions.length === 1 && label)
     const info = await reader.probe(path)
     assert.deepEqual([info.width, info.height, info.timestamps.length], [96, 96, 24])
     assert.ok(Math.abs(info.duration - 2) < 0.05, `${info.duration}`)

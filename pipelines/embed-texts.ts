@@ -1,0 +1,61 @@
+import type { LoadedModel } from '../src/engine/engine.js'
+import type { CaptionVectors, VectorCache } from '../src/evaluate/vector-cache.js'
+import { embedLabels } from './label-set.js'
+
+/** Texts in one piece of the cache, and in one question to the model. */
+const PIECE = 1024
+/** Captions whose tokens are kept even where nobody asks for them yet, so that another similarity costs nothing. */
+const FEW = 10_000
+
+export interface EmbedTexts {
+  readonly model: LoadedModel
+  readonly cache: VectorCache
+  readonly signal: AbortSignal
+  /** Texts that the model had to read. */
+  readonly onEncoded: (count: number) => void
+}
+
+/** Vectors of captions, each once. `tokens`: whether those of tokens are needed. */
+export async function embedCaptions(
+  captions: readonly string[],
+  tokens: boolean,
+  { model, cache, signal, onEncoded }: EmbedTexts,
+): Promise<Map<string, CaptionVectors>> {
+  const vectors = new Map<string, CaptionVectors>()
+  const keep = tokens || captions.length <= FEW
+  for (let from = 0; from < captions.length; from += PIECE) {
+    signal.throwIfAborted()
+    const piece = captions.slice(from, from + PIECE)
+    const key = [model.info.textDigest, piece]
+    let made: readonly CaptionVectors[] | undefined = cache.texts(key, { tokens })
+    if (made === undefined) {
+      made = keep
+        ? await model.encodeTokens(piece)
+        : (await model.encodeText(piece)).map((text) => ({ text }))
+      await cache.putTexts(key, made)
+      onEncoded(piece.length)
+    }
+    for (const [n, text] of piece.entries()) vectors.set(text, made[n] as CaptionVectors)
+  }
+  return vectors
+}
+
+/** Labels as recognition sees them: each the average of its prompts. */
+export async function embedClasses(
+  labels: readonly string[],
+  prompts: readonly string[],
+  { model, cache, onEncoded }: EmbedTexts,
+): Promise<Map<string, Float32Array>> {
+  if (labels.length === 0) return new Map()
+  const key = [model.info.textDigest, 'labels', labels, prompts]
+  let vectors = cache.texts(key, { tokens: false })?.map(({ text }) => text)
+  if (vectors === undefined) {
+    vectors = [...((await embedLabels(model, { labels, prompts, top: 1 }))?.set.vectors ?? [])]
+    await cache.putTexts(
+      key,
+      vectors.map((text) => ({ text })),
+    )
+    onEncoded(labels.length * prompts.length)
+  }
+  return new Map(labels.map((label, n) => [label, (vectors as Float32Array[])[n] as Float32Array]))
+}

@@ -1,0 +1,123 @@
+import type { Evaluation } from '../../pipelines/evaluate.js'
+import type { Recognition, Retrieval } from '../evaluate/metrics.js'
+import { publishedOn } from '../evaluate/published.js'
+import { PUBLISHED_RESULTS } from '../model/published.js'
+import { plural, printable, table } from './format.js'
+
+/** Missing and failed videos that are named; --json has all. */
+const MOST_NAMED = 10
+
+const percent = (share: number): string => (100 * share).toFixed(1)
+
+/** What an evaluation came to, for people. `confusion`: with what was taken for what. */
+export function evaluationText(
+  evaluation: Evaluation,
+  { confusion }: { readonly confusion: boolean },
+): string {
+  const { title, split, videos, work, notes, model, complete, report } = evaluation
+  if (!complete) return 'stopped; run the same command again to go on'
+  const computed = `${plural(work.videos, 'video')} and ${plural(work.texts, 'text')} computed, ${work.cached} from the cache`
+  const lines = [
+    `${printable(model)} on ${printable(title)}, split ${split}: ${plural(videos, 'video')}; ${computed}`,
+    ...leftOut(evaluation),
+    ...retrievalLines(evaluation),
+    ...recognitionLines(evaluation, confusion),
+    ...publishedLines(evaluation),
+    ...notes.map((note) => `note: ${note}`),
+  ]
+  if (report !== undefined) lines.push('', `report ${printable(report)}`)
+  return lines.join('\n')
+}
+
+function leftOut({ missing, failed }: Evaluation): string[] {
+  const named = (what: string, all: readonly string[]): string[] => {
+    if (all.length === 0) return []
+    const more = all.length - MOST_NAMED
+    return [
+      `${plural(all.length, 'video')} ${what}, not scored:`,
+      ...all.slice(0, MOST_NAMED).map((one) => `  ${printable(one)}`),
+      ...(more > 0 ? [`  and ${more} more; --json lists them`] : []),
+    ]
+  }
+  return [
+    ...named(
+      'missing',
+      missing.map(({ wanted }) => wanted),
+    ),
+    ...named(
+      'failed',
+      failed.map(({ path, code, message }) => `${path}: ${code} ${message}`),
+    ),
+  ]
+}
+
+function retrievalLines({ retrieval, kind, split }: Evaluation): string[] {
+  if (retrieval === undefined) return []
+  const row = (name: string, of: Retrieval): string[] => {
+    const { queries, candidates, r1, r5, r10, medianRank, meanRank } = of
+    const shares = [r1, r5, r10].map(percent)
+    return [name, `${queries} among ${candidates}`, ...shares, medianRank.toFixed(1), meanRank.toFixed(1)]
+  }
+  const rows = Object.entries(retrieval).flatMap(([similarity, scores]) => [
+    row(`text to video, ${similarity}`, scores.textToVideo),
+    row(`video to text, ${similarity}`, scores.videoToText),
+    row(`text to video, ${similarity}, dual softmax`, scores.textToVideoDual),
+    row(`video to text, ${similarity}, dual softmax`, scores.videoToTextDual),
+  ])
+  const beside = publishedOn(kind, split).map(({ model, percent }) => [
+    ...[`published: ${model}, text to video`, '', percent.toFixed(1)],
+  ])
+  const head = ['retrieval', '', 'R@1', 'R@5', 'R@10', 'MdR', 'MnR']
+  return ['', ...table([head, ...rows, ...beside], [2, 3, 4, 5, 6])]
+}
+
+function recognitionLines(
+  { recognition, order, kind, split, views }: Evaluation,
+  confusion: boolean,
+): string[] {
+  if (recognition === undefined) return []
+  const { top1, top5, classes, videos } = recognition
+  const crops = views === 1 ? '' : `, ${views} crops averaged`
+  const head = ['recognition', 'top-1', 'top-5']
+  const beside = publishedOn(kind, split).map(({ model, percent }) => [
+    `published: ${model}`,
+    percent.toFixed(1),
+  ])
+  const own = [`${plural(videos, 'video')}${crops}`, percent(top1), percent(top5)]
+  const rows = classes.flatMap(({ label, count, top1: share }) =>
+    count === 0 ? [] : [[printable(label), String(count), percent(share)]],
+  )
+  return [
+    '',
+    ...table([head, own, ...beside], [1, 2]),
+    '',
+    ...table([['class', 'videos', 'top-1'], ...rows], [1, 2]),
+    ...(confusion ? ['', ...confusionTable(recognition)] : []),
+    ...(order === undefined
+      ? []
+      : ['', `order pairs  ${percent(order.right)} of ${plural(order.videos, 'video')}`]),
+  ]
+}
+
+function confusionTable({ classes, confusion }: Recognition): string[] {
+  const rows = classes.flatMap(({ label }, truth) =>
+    classes.flatMap(({ label: answer }, n) => {
+      const count = confusion[truth]?.[n] ?? 0
+      return n === truth || count === 0 ? [] : [{ label, answer, count }]
+    }),
+  )
+  rows.sort((a, b) => b.count - a.count)
+  const told = rows.map(({ label, answer, count }) => [printable(label), printable(answer), String(count)])
+  return table([['is', 'was taken for', 'videos'], ...told], [2])
+}
+
+/** Where there are no figures for this very data, those of other data give an idea. */
+function publishedLines({ kind, split }: Evaluation): string[] {
+  if (publishedOn(kind, split).length > 0) return []
+  const rows = PUBLISHED_RESULTS.map(({ model, msrvtt, didemo, lsmdc, k400, ssv2 }) => [
+    model,
+    ...[msrvtt, didemo, lsmdc, k400, ssv2].map((share) => share?.toFixed(1) ?? ''),
+  ])
+  const head = ['model', 'MSR-VTT R@1', 'DiDeMo R@1', 'LSMDC R@1', 'K400 top-1', 'SSv2 top-1']
+  return ['', 'published, on other data:', ...table([head, ...rows], [1, 2, 3, 4, 5])]
+}
