@@ -19,6 +19,17 @@ const CATALOGUE = {
   MEDIA_UNSUPPORTED: 'Try the other reader with --reader ffmpeg or --reader node-av.',
   MEDIA_CRASH: 'The decoder process ended abnormally on this file; try the other --reader.',
   MEDIA_TIMEOUT: 'Decoding made no progress; the file may be malformed, or the disk stalled.',
+  CAMERA_UNREACHABLE: 'Check address, port and network; stanflow goes on trying.',
+  CAMERA_AUTH: "Check the camera's user and the environment variable that holds its password.",
+  CAMERA_NOT_FOUND: "Check the path in the camera's address.",
+  CAMERA_ENDED: 'The camera or its network ended the stream; stanflow connects again by itself.',
+  CAMERA_SILENT: 'The camera sent no picture for a while; stanflow connects again by itself.',
+  CAMERA_FROZEN: 'The camera sent the same picture over and over; stanflow connects again by itself.',
+  CAMERA_LATE: 'Pictures came ever later: decode less with --fps, --keyframes-only or --hwaccel.',
+  CAMERA_CLOCK: "The stream's times jumped; stanflow connects again by itself.",
+  CAMERA_FAILED: 'The message is what ffmpeg says of the stream.',
+  HWACCEL_UNFIT:
+    '`ffmpeg -hwaccels` lists what this ffmpeg can use; leave --hwaccel away to decode on the processor.',
   READER_MISSING: 'Install ffmpeg (apt-get install ffmpeg) or set FFMPEG_PATH, or use --reader node-av.',
   MODEL_NOT_FOUND:
     'Give a folder in the Hugging Face CLIP layout: config.json, model.safetensors, tokenizer.json.',

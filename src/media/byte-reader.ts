@@ -4,14 +4,15 @@ import { StanflowError } from '../errors.js'
 /** Reads exact numbers of bytes from a stream, only when asked: what is not asked for stays in the writer's pipe. */
 export class ByteReader {
   readonly #stream: Readable
-  readonly #stallMs: number
+  /** How long a wait for data may last before it counts as a hang. */
+  stallMs: number
   #rest: Uint8Array = new Uint8Array(0)
   #wake: (() => void) | undefined
 
   /** `stallMs`: how long a wait for data may last before it counts as a hang. */
   constructor(stream: Readable, stallMs: number) {
     this.#stream = stream
-    this.#stallMs = stallMs
+    this.stallMs = stallMs
     stream.pause()
     // Failures show as an early end; whoever reads judges it.
     stream.on('error', () => undefined)
@@ -48,12 +49,12 @@ export class ByteReader {
   async #arrival(): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const arrived = await new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), this.#stallMs)
+      timer = setTimeout(() => resolve(false), this.stallMs)
       this.#wake = () => resolve(true)
     })
     clearTimeout(timer)
     this.#wake = undefined
     if (!arrived)
-      throw new StanflowError('MEDIA_TIMEOUT', `the decoder gave nothing for ${this.#stallMs / 1000} s`)
+      throw new StanflowError('MEDIA_TIMEOUT', `the decoder gave nothing for ${this.stallMs / 1000} s`)
   }
 }
