@@ -5,6 +5,18 @@ export { type DecodeOptions, type DecodingVideo, decode, type OpenVideo } from '
 export { type Encoded, encodeVideo, type VideoEncoder } from './encode-video.js'
 export { FramePool } from './frame-pool.js'
 export { classify, type LabelSet, label } from './label.js'
+export { CameraEvents } from './live/camera-events.js'
+export type { CameraParts, SeenClip } from './live/camera-parts.js'
+export {
+  type CutWindowsOptions,
+  type LiveClip,
+  WindowCutter,
+  type WindowSampling,
+} from './live/cut-windows.js'
+export { FairQueue, type FairQueueOptions } from './live/fair-queue.js'
+export { type KeepOpenOptions, keepOpen } from './live/keep-open.js'
+export { Pacer } from './live/pacer.js'
+export { Widening } from './live/widening.js'
 export { planClips, shownAt, type Timeline, uniformIndices } from './plan-clips.js'
 export { pull } from './pull.js'
 export { events, type Rule, RuleBook, type SavedWatches, type Scored, scoreOf } from './rules/index.js'

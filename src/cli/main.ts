@@ -11,6 +11,7 @@ import { addDoctorCommand } from './doctor.js'
 import { addEvaluateCommand } from './evaluate.js'
 import { fail } from './fail.js'
 import { addIndexCommand } from './index-moments.js'
+import { addIngestCommand } from './ingest.js'
 import { addModelsCommand } from './models/models.js'
 import { addReportCommand } from './report.js'
 import { addRetryCommand } from './retry.js'
@@ -30,6 +31,7 @@ Examples:
   stanflow topics create && stanflow submit videos/ && stanflow consume
   stanflow index --from out --to index && stanflow search "a red ball falls" --index index
   stanflow serve out
+  stanflow ingest rtsp://10.0.0.5/cam1 --to - --labels "a person falls, an empty room"
   stanflow doctor
   stanflow config print
 
@@ -54,6 +56,7 @@ function build(): Command {
   addScenesCommand(program)
   addEvaluateCommand(program)
   addTrainCommand(program)
+  addIngestCommand(program)
   addTopicsCommand(program)
   addSubmitCommand(program)
   addConsumeCommand(program)

@@ -40,6 +40,21 @@ export function count(least: number, most: number) {
   } satisfies Kind<z.ZodType<number>>
 }
 
+/** A number of times a second. */
+export function rate() {
+  const written = z
+    .string()
+    .trim()
+    .regex(/^\d*\.?\d+$/)
+    .transform(Number)
+  return {
+    schema: z.union([z.number(), written]).pipe(z.number().gt(0).max(60)),
+    expects: 'a number above 0, at most 60',
+    placeholder: 'n',
+    show: String,
+  } satisfies Kind<z.ZodType<number>>
+}
+
 const SECONDS_IN = { ms: 0.001, s: 1, m: 60, h: 3600 }
 const DURATION = /^(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h)?$/
 

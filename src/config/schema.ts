@@ -3,13 +3,26 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { DEVICES, ENGINE_NAMES, PRECISIONS } from '../engine/engine.js'
+import { HWACCELS } from '../media/live/settings.js'
 import { parseRepo } from '../model/hub/repo.js'
 import { STRUCTURE_NAMES } from '../model/temporal/structures.js'
-import { choice, count, duration, type Kind, onOff, several, templates, text, wordsOrFile } from './kinds.js'
+import {
+  choice,
+  count,
+  duration,
+  type Kind,
+  onOff,
+  rate,
+  several,
+  templates,
+  text,
+  wordsOrFile,
+} from './kinds.js'
 import { isLabelFile } from './label-file.js'
 import { shard, since } from './which.js'
 
 export type Group =
+  | 'Cameras'
   | 'Model'
   | 'Videos'
   | 'Clips'
@@ -351,6 +364,46 @@ export const configSchema = z.object({
     group: 'Alerts',
     about: 'let webhooks go to private addresses, and by http',
   }),
+  cameras: optional(text('file', 'a .yaml file'), {
+    group: 'Cameras',
+    about: 'a file of cameras, each with settings of its own; changes to it are taken up as they are made',
+    relocate: inFolder,
+  }),
+  fps: optional(rate(), {
+    group: 'Cameras',
+    about: 'frames sampled in a second',
+    unset: '--frames / --window',
+  }),
+  transport: key(choice('tcp', 'udp'), 'tcp', { group: 'Cameras', about: 'of RTSP' }),
+  hwaccel: key(choice(...HWACCELS), 'none', {
+    group: 'Cameras',
+    about: 'what decodes in place of the processor; checked at the start',
+  }),
+  hwaccelDevice: optional(text('device', 'a device'), {
+    group: 'Cameras',
+    about: 'such as /dev/dri/renderD128, or the number of a card',
+    unset: 'the first',
+  }),
+  keyframesOnly: key(onOff(), false, {
+    group: 'Cameras',
+    about: 'decode only pictures that need no other: cheap, and as coarse as they are far apart',
+  }),
+  loop: key(onOff(), false, { group: 'Cameras', about: 'play a file over and over' }),
+  silence: key(duration(3600), 5, {
+    group: 'Cameras',
+    about: 'a camera without a picture for so long is connected to anew',
+  }),
+  frozen: optional(duration(86_400), {
+    group: 'Cameras',
+    about: 'and one that sends the very same picture for so long',
+    unset: 'it may',
+  }),
+  split: key(onOff(), false, {
+    group: 'Cameras',
+    about: 'send pictures to the topic "clips", for `stanflow consume` to embed, in place of results',
+  }),
+  clipSize: key(count(32, 1024), 224, { group: 'Cameras', about: 'with --split: pixels along a picture' }),
+  clipQuality: key(count(1, 100), 90, { group: 'Cameras', about: 'with --split: of the JPEGs' }),
 
   batch: key(count(1, 256), 8, { group: 'Run', about: 'clips in one run of the model' }),
   concurrency: key(count(1, 64), Math.min(availableParallelism(), 8), {

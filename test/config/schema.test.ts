@@ -85,6 +85,18 @@ const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[Co
   checkpoint: { text: '1.5s', yaml: 1.5, value: 1.5 },
   strict: { text: 'yes', yaml: true, value: true },
   json: { text: '1', yaml: true, value: true },
+  cameras: { text: '/cameras.yaml', yaml: '/cameras.yaml', value: '/cameras.yaml' },
+  fps: { text: '2.5', yaml: 2.5, value: 2.5 },
+  transport: { text: 'udp', yaml: 'udp', value: 'udp' },
+  hwaccel: { text: 'vaapi', yaml: 'vaapi', value: 'vaapi' },
+  hwaccelDevice: { text: '/dev/dri/renderD128', yaml: '/dev/dri/renderD128', value: '/dev/dri/renderD128' },
+  keyframesOnly: { text: 'on', yaml: true, value: true },
+  loop: { text: 'on', yaml: true, value: true },
+  silence: { text: '20s', yaml: 20, value: 20 },
+  frozen: { text: '1m', yaml: 60, value: 60 },
+  split: { text: 'on', yaml: true, value: true },
+  clipSize: { text: '336', yaml: 336, value: 336 },
+  clipQuality: { text: '80', yaml: 80, value: 80 },
   dryRun: { text: 'true', yaml: 'true', value: true },
 }
 

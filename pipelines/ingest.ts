@@ -1,0 +1,47 @@
+import { StanflowError } from '../src/errors.js'
+import { findFfmpeg } from '../src/media/ffmpeg/find.js'
+import { silentLog } from '../src/telemetry/log.js'
+import { Metrics } from '../src/telemetry/metrics.js'
+import { openDestination } from './ingest/destination.js'
+import { IngestJob } from './ingest/job.js'
+import { Models } from './ingest/models.js'
+import type { IngestHooks, IngestOptions, IngestSummary } from './ingest/options.js'
+import { modelName, modelNotes } from './open-model.js'
+import { Places } from './places.js'
+
+export type * from './ingest/options.js'
+
+/** Cameras in, labelled clips and events out, until the signal, or until every input that has an end is through. */
+export async function ingest(options: IngestOptions, hooks: IngestHooks = {}): Promise<IngestSummary> {
+  const started = performance.now()
+  const { log = silentLog(), metrics = new Metrics({ process: false }), onLine = () => undefined } = hooks
+  const giveUp = new AbortController()
+  const closing: (() => Promise<unknown>)[] = []
+  const programs = await findFfmpeg()
+  if (programs === undefined) {
+    throw new StanflowError('READER_MISSING', 'Cameras are played with ffmpeg, which was not found.', {
+      hint: 'Install ffmpeg (apt-get install ffmpeg) or set FFMPEG_PATH.',
+    })
+  }
+  try {
+    const models = new Models(options)
+    closing.push(() => models.close())
+    const isSplit = options.to.kind === 'clips'
+    const loaded = isSplit ? undefined : await models.of(options.cameras[0]?.windows[0]?.frames ?? 12)
+    const info = loaded?.model.info
+    const places = new Places(options.s3)
+    closing.push(() => places.close())
+    const destination = await openDestination({ options, places, info, log, giveUp: giveUp.signal, onLine })
+    closing.push(() => destination.sink.close())
+    const about = { model: info && modelName(info), modelDigest: info?.digest, engine: loaded?.why }
+    const notes = info === undefined ? [] : modelNotes(info)
+    log.info({ ...about, notes, to: options.to.kind }, 'ready for cameras')
+    const model = info === undefined ? undefined : { models, info }
+    const job = new IngestJob({ options, hooks, log, metrics, programs, destination, model, giveUp })
+    await job.run()
+    return { ...about, notes, cameras: job.counts, seconds: (performance.now() - started) / 1000 }
+  } finally {
+    giveUp.abort()
+    for (const close of closing.reverse()) await close()
+  }
+}

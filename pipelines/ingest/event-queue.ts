@@ -1,0 +1,55 @@
+import type { Event } from '../../src/domain.js'
+import type { LiveSink } from './sink.js'
+
+/** Events that wait for a sink that is away, at most. */
+const MOST = 10_000
+
+/** Events on their way out, in order and behind nobody's back: whoever makes them does not wait. */
+export class EventQueue {
+  readonly #sink: Pick<LiveSink, 'events'>
+  readonly #onFailure: (error: unknown) => void
+  #waiting: Event[] = []
+  #sending: Promise<void> | undefined
+  #lost = 0
+
+  constructor(sink: Pick<LiveSink, 'events'>, onFailure: (error: unknown) => void) {
+    this.#sink = sink
+    this.#onFailure = onFailure
+  }
+
+  /** Events that had to give way to newer ones. */
+  get lost(): number {
+    return this.#lost
+  }
+
+  add(event: Event): void {
+    this.#waiting.push(event)
+    if (this.#waiting.length > MOST) {
+      this.#waiting.shift()
+      this.#lost++
+    }
+    this.#sending ??= this.#send().finally(() => {
+      this.#sending = undefined
+    })
+  }
+
+  /** Resolves once all are out. */
+  async settled(): Promise<void> {
+    await this.#sending
+  }
+
+  async #send(): Promise<void> {
+    // Those that are made in the same moment go together.
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const events = this.#waiting
+      this.#waiting = []
+      try {
+        await this.#sink.events(events)
+      } catch (error) {
+        this.#lost += events.length
+        this.#onFailure(error)
+      }
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { samplingSlug } from '../../src/connect/files/layout.js'
+import type { KafkaClient, OutgoingRecord, Producer } from '../../src/connect/kafka/client.js'
+import { eventMessage } from '../../src/connect/kafka/event-record.js'
+import { openKafka } from '../../src/connect/kafka/open.js'
+import type { TopicName } from '../../src/connect/kafka/topics.js'
+import { Wire } from '../../src/connect/kafka/wire.js'
+import type { Event } from '../../src/domain.js'
+import { asStanflowError, type ErrorCode } from '../../src/errors.js'
+import type { Logger } from '../../src/telemetry/log.js'
+import { resultRecords } from '../consume/result-records.js'
+import { type KafkaOptions, requireTopics } from '../kafka.js'
+import type { LiveSink, Result } from './sink.js'
+
+/** Trying again does not help. */
+const FINAL: readonly ErrorCode[] = [
+  'KAFKA_AUTH',
+  'KAFKA_TLS',
+  'KAFKA_FORBIDDEN',
+  'KAFKA_TOPIC_MISSING',
+  'KAFKA_SCHEMA',
+  'KAFKA_TOO_LARGE',
+  'INTERNAL',
+]
+const MOST_WAIT_MS = 10_000
+
+export interface KafkaSinkOptions extends KafkaOptions {
+  readonly topics: readonly TopicName[]
+  readonly log: Logger
+  /** Aborted when what cannot be sent is to be given up. */
+  readonly giveUp: AbortSignal
+}
+
+/** A producer to the topics, which waits for brokers that are away. */
+export class KafkaOut {
+  readonly client: KafkaClient
+  readonly wire: Wire
+  readonly prefix: string
+  readonly #options: KafkaSinkOptions
+  #producer: Promise<Producer> | undefined
+
+  private constructor(client: KafkaClient, options: KafkaSinkOptions) {
+    const { prefix, registry } = options
+    this.client = client
+    this.prefix = prefix
+    this.wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
+    this.#options = options
+  }
+
+  /** @throws StanflowError KAFKA_* */
+  static async open(options: KafkaSinkOptions): Promise<KafkaOut> {
+    const client = await openKafka(options.kafka)
+    try {
+      await requireTopics(await client.admin(), options.prefix, options.topics)
+      return new KafkaOut(client, options)
+    } catch (error) {
+      await client.close()
+      throw error
+    }
+  }
+
+  /** Sends records in order; tries until they are there. @throws StanflowError where that is hopeless, or given up */
+  async send(make: () => Promise<readonly OutgoingRecord[]>): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        const records = await make()
+        this.#producer ??= this.client.producer()
+        return await (await this.#producer).send(records)
+      } catch (thrown) {
+        const error = asStanflowError(thrown)
+        const before = this.#producer
+        this.#producer = undefined
+        await before?.then((producer) => producer.close()).catch(() => undefined)
+        const { log, giveUp } = this.#options
+        if (FINAL.includes(error.code) || giveUp.aborted) throw error
+        log.warn({ code: error.code, reason: error.message }, 'results wait for the broker')
+        const pause = Math.min(MOST_WAIT_MS, 200 * 2 ** tries) * (0.5 + Math.random())
+        await sleep(pause, undefined, { signal: giveUp }).catch(() => undefined)
+      }
+    }
+  }
+
+  sendEvents(events: readonly Event[]): Promise<void> {
+    const { wire, prefix } = this
+    return this.send(() =>
+      Promise.all(events.map((event) => eventMessage(event, { wire, prefix, by: 'ingest' }))),
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.#producer?.then((producer) => producer.close()).catch(() => undefined)
+    await this.client.close()
+  }
+}
+
+/** Results to the topics `embeddings` and `labels`, events to `events`. */
+export async function kafkaSink(options: Omit<KafkaSinkOptions, 'topics'>): Promise<LiveSink> {
+  const out = await KafkaOut.open({ ...options, topics: ['embeddings', 'labels', 'events'] })
+  const { wire, prefix } = out
+  const records = async ({ embedding, sampling, labelSet }: Result): Promise<readonly OutgoingRecord[]> =>
+    resultRecords(embedding, samplingSlug(sampling), {}, { wire, prefix, group: 'ingest', labelSet })
+  return {
+    results: (results) => out.send(async () => (await Promise.all(results.map(records))).flat()),
+    events: (events) => out.sendEvents(events),
+    close: () => out.close(),
+  }
+}

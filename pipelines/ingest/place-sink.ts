@@ -1,0 +1,88 @@
+import type { Blobs } from '../../src/connect/blobs.js'
+import { newRun, samplingSlug } from '../../src/connect/files/layout.js'
+import { type FileStore, openStore } from '../../src/connect/files/store.js'
+import { eventRecord } from '../../src/connect/kafka/event-record.js'
+import type { ResultFormat } from '../../src/connect/store.js'
+import type { Event, LabelledEmbedding, Video } from '../../src/domain.js'
+import type { ModelInfo } from '../../src/engine/engine.js'
+import { VERSION } from '../../src/version.js'
+import type { LiveSink, Result } from './sink.js'
+
+/** Stores of one process in one place, one for each way to cut clips and label set, work side by side as shards do. */
+const STORES = 64
+
+export interface PlaceOptions {
+  readonly blobs: Blobs
+  readonly format: ResultFormat
+  readonly checkpointSeconds: number
+  readonly info: ModelInfo
+}
+
+/** A folder or a bucket, laid out as backfills do; events beside them as JSON lines, `events/dt=…/hour=…`. */
+export class PlaceSink implements LiveSink {
+  readonly #options: PlaceOptions
+  readonly #stores = new Map<string, Promise<FileStore>>()
+  /** Clips of a source that its store has. */
+  readonly #stored = new Map<string, number>()
+  readonly #run = newRun()
+  #parts = 0
+
+  private constructor(options: PlaceOptions) {
+    this.#options = options
+  }
+
+  static async open(options: PlaceOptions): Promise<PlaceSink> {
+    await options.blobs.open()
+    return new PlaceSink(options)
+  }
+
+  async results(results: readonly Result[]): Promise<void> {
+    for (const result of results) {
+      const { embedding } = result
+      const key = `${samplingSlug(result.sampling)} ${result.labelSet ?? ''}`
+      const store = await this.#store(key, result)
+      const video = videoOf(embedding)
+      const own = `${key} ${embedding.source}`
+      // Clips of a store are numbered without gaps; a camera's have gaps where some were dropped.
+      const clipIndex = this.#stored.get(own) ?? store.progress(video).clips
+      await store.write(video, [{ ...embedding, clipIndex }])
+      this.#stored.set(own, clipIndex + 1)
+    }
+  }
+
+  async events(events: readonly Event[]): Promise<void> {
+    const now = new Date()
+    const [day = '', hour = ''] = now.toISOString().split(/[T:]/)
+    const stamp = now.toISOString().replaceAll(/[-:.]/g, '')
+    const name = `${stamp}-${this.#run}-${String(this.#parts++).padStart(6, '0')}.jsonl`
+    const text = events.map((event) => `${JSON.stringify(eventRecord(event))}\n`).join('')
+    await this.#options.blobs.write(`events/dt=${day}/hour=${hour}/${name}`, text)
+  }
+
+  async close(): Promise<void> {
+    for (const store of this.#stores.values()) await (await store).close()
+  }
+
+  #store(key: string, { sampling, labelSet }: Result): Promise<FileStore> {
+    const known = this.#stores.get(key)
+    if (known !== undefined) return known
+    const { blobs, format, checkpointSeconds, info } = this.#options
+    const { digest: modelDigest, dim, name, structure, precision, parameters, size, random } = info
+    const opened = openStore({
+      ...{ blobs, format, checkpointSeconds, version: VERSION },
+      shard: { index: this.#stores.size, of: STORES },
+      recipe: {
+        ...{ modelDigest, dim, sampling },
+        model: { name, structure, precision, parameters, size, random },
+        ...(labelSet !== undefined && { labelSetDigest: labelSet }),
+      },
+    })
+    this.#stores.set(key, opened)
+    return opened
+  }
+}
+
+/** A camera as a store knows videos: it never changes, and never ends. */
+function videoOf({ source }: LabelledEmbedding): Video {
+  return { source, path: source, bytes: 0, modifiedMs: 0, fingerprint: source }
+}
