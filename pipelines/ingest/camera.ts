@@ -136,12 +136,13 @@ export class IngestedCamera {
     const { programs, pool, side, log } = this.#studio
     const { id, address, fps, region, transport, hwaccel, hwaccelDevice, keyframesOnly, loop, silence } =
       this.settings
-    const { onPiece } = this.parts
+    const { onPiece, isNew } = this.parts
     return liveCamera(programs, {
       ...{ source: this.source, address, size: side, fps, transport, hwaccel, keyframesOnly, loop, silence },
       ...(region !== undefined && { region }),
       ...(hwaccelDevice !== undefined && { hwaccelDevice }),
       patience: PATIENCE_SECONDS,
+      measureChange: isNew !== undefined,
       allocate: (bytes) => pool.allocate(bytes),
       ...(onPiece !== undefined && { onPiece }),
       onNote: (note) => log.warn({ camera: id }, note),

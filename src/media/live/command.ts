@@ -1,3 +1,4 @@
+import { changeFilter } from '../change.js'
 import { fullUrl, type InputKind } from './address.js'
 import type { LiveSettings } from './settings.js'
 
@@ -63,6 +64,8 @@ function inputOf({ address, transport, patience, loop }: LiveSettings): {
   const timeout = String(Math.round(patience * 1e6))
   const options: Readonly<Record<string, string>> = {
     analyzeduration: String(ANALYSE),
+    // Frames need not be watched for a second to learn their rate.
+    fpsprobesize: '0',
     ...(kind === 'rtsp' ? { rtsp_transport: transport, timeout } : { rw_timeout: timeout }),
     ...(kind === 'rtsp' && transport === 'tcp' && { allowed_media_types: 'video' }),
   }
@@ -87,7 +90,7 @@ function grabber(): string {
 }
 
 /** The first frame of every slot of the wanted rate, whichever way times go; then part, size and centre, as for videos. */
-function filters({ fps, size, region, keyframesOnly }: LiveSettings): string {
+function filters({ fps, size, region, keyframesOnly, measureChange }: LiveSettings): string {
   const slot = (time: string): string => `floor(${time}*${fps})`
   const select = `isnan(prev_selected_t)+not(eq(${slot('t')},${slot('prev_selected_t')}))`
   const short = 'min(iw*sar,ih)'
@@ -99,6 +102,7 @@ function filters({ fps, size, region, keyframesOnly }: LiveSettings): string {
       : [`crop=w=iw*${region.width}:h=ih*${region.height}:x=iw*${region.x}:y=ih*${region.y}`]),
     `scale=w='max(${size},round(${size}*iw*sar/${short}))':h='max(${size},round(${size}*ih/${short}))':${SCALER}`,
     `format=rgb24,crop=${size}:${size},setsar=1`,
+    ...(measureChange ? [changeFilter(fps)] : []),
   ].join(',')
 }
 

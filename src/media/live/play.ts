@@ -53,7 +53,7 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
     const stop = (): void => void child.kill('SIGKILL')
     signal.addEventListener('abort', stop, { once: true })
     child.stdin?.on('error', () => undefined).end(command.stdin)
-    const talk = new Talk(child.stderr as Readable)
+    const talk = new Talk(child.stderr as Readable, settings.measureChange)
     if (command.pieces) readPieces(child, run)
     const bytes = new ByteReader(child.stdout as Readable, settings.patience * 1000)
     let last: { readonly pts: number; readonly wall: number } | undefined
@@ -66,7 +66,9 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
         if (last !== undefined) refuseJump(shown.pts - last.pts, shown.wall - last.wall)
         else bytes.stallMs = settings.silence * 1000
         last = shown
-        yield { source, run, index: index++, time: clock.frame(shown.pts, shown.wall), pixels }
+        const time = clock.frame(shown.pts, shown.wall)
+        const change = shown.change === undefined ? {} : { change: shown.change }
+        yield { source, run, index: index++, time, pixels, ...change }
       }
       await Promise.all([ended, talk.over()])
       if (signal.aborted) return

@@ -34,6 +34,8 @@ export interface LiveSettings {
   readonly patience: number
   /** Of a file: begin again at its end. */
   readonly loop: boolean
+  /** Say of each frame how much it changed. */
+  readonly measureChange: boolean
   /** Where a frame's pixels go. */
   readonly allocate: (bytes: number) => Uint8Array
   /** Called with the compressed stream; without it the stream is not kept. */

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { ChangeReader } from '../change.js'
 
 /** Anchored, so that nothing else that is printed looks like it. */
 const SHOWN = /^\[Parsed_showinfo_\d+ @ 0x[0-9a-f]+\] n: *\d+ pts: *(-?\d+|NOPTS)/
@@ -13,11 +14,16 @@ export interface Shown {
   readonly pts: number
   /** Unix seconds at which it was there. */
   readonly wall: number
+  /** How much it changed, where that is measured. */
+  readonly change?: number
 }
 
 /** What ffmpeg says: the frames it lets through, one after the other, and everything else. */
 export class Talk {
   readonly #shown: Shown[] = []
+  readonly #changes: ChangeReader | undefined
+  /** A frame whose change is still to come. */
+  #measuring: Shown | undefined
   readonly #lines: string[] = []
   readonly #ended: Promise<unknown>
   #unit = 1
@@ -25,7 +31,9 @@ export class Talk {
   #isOver = false
   #wake: (() => void) | undefined
 
-  constructor(stderr: Readable) {
+  /** `measured`: `changeFilter` is among the filters. */
+  constructor(stderr: Readable, measured: boolean) {
+    this.#changes = measured ? new ChangeReader() : undefined
     stderr.setEncoding('latin1')
     stderr.on('data', (chunk: string) => {
       const lines = (this.#rest + chunk).split(/\r?\n/)
@@ -67,9 +75,18 @@ export class Talk {
     if (num !== undefined) this.#unit = Number(num) / Number(den)
     const [, pts] = SHOWN.exec(line) ?? []
     const wall = Date.now() / 1000
-    // A picture without a time came when it came.
-    if (pts !== undefined) this.#shown.push({ pts: pts === 'NOPTS' ? wall : Number(pts) * this.#unit, wall })
-    else if (!FURTHER.test(line)) {
+    if (pts !== undefined) {
+      // A picture without a time came when it came.
+      const shown = { pts: pts === 'NOPTS' ? wall : Number(pts) * this.#unit, wall }
+      if (this.#changes === undefined) this.#shown.push(shown)
+      else this.#measuring = shown
+      return
+    }
+    const change = this.#changes?.read(line)
+    if (typeof change === 'number' && this.#measuring !== undefined) {
+      this.#shown.push({ ...this.#measuring, change })
+      this.#measuring = undefined
+    } else if (change !== 'pending' && !FURTHER.test(line)) {
       this.#lines.push(line.slice(0, LONGEST))
       if (this.#lines.length > KEPT) this.#lines.shift()
     }
