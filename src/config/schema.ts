@@ -374,7 +374,10 @@ export const configSchema = z.object({
     about: 'frames sampled in a second',
     unset: '--frames / --window',
   }),
-  transport: key(choice('tcp', 'udp'), 'tcp', { group: 'Cameras', about: 'of RTSP' }),
+  transport: key(choice('tcp', 'udp'), 'tcp', {
+    group: 'Cameras',
+    about: 'what RTSP cameras send pictures over',
+  }),
   hwaccel: key(choice(...HWACCELS), 'none', {
     group: 'Cameras',
     about: 'what decodes in place of the processor; checked at the start',
@@ -403,7 +406,7 @@ export const configSchema = z.object({
     about: 'send pictures to the topic "clips", for `stanflow consume` to embed, in place of results',
   }),
   clipSize: key(count(32, 1024), 224, { group: 'Cameras', about: 'with --split: pixels along a picture' }),
-  clipQuality: key(count(1, 100), 90, { group: 'Cameras', about: 'with --split: of the JPEGs' }),
+  clipQuality: key(count(1, 100), 90, { group: 'Cameras', about: 'with --split: quality of the JPEGs' }),
 
   batch: key(count(1, 256), 8, { group: 'Run', about: 'clips in one run of the model' }),
   concurrency: key(count(1, 64), Math.min(availableParallelism(), 8), {
