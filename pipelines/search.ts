@@ -165,7 +165,7 @@ class Searcher implements OpenIndex {
     const where =
       'clipId' in like
         ? equals('clip_id', like.clipId)
-        : `${equals('source', like.source)} AND start <= ${like.time} AND "end" >= ${like.time}`
+        : `${equals('source', like.source)} AND start <= ${like.time} AND \`end\` >= ${like.time}`
     const rows = await lance('Cannot read the index', () =>
       table.query().where(where).select(['clip_id', 'start', 'end', 'vector']).limit(100).toArray(),
     )

@@ -29,7 +29,7 @@ export function condition(filter: Filter): string | undefined {
     ...(named.length > 0 ? [anyOf(named.map((name) => matches('source', name)))] : []),
     ...(source === undefined ? [] : [equals('source', source)]),
     ...(of === undefined ? [] : [`${of === 'videos' ? 'NOT ' : ''}${matches('source', `${CAMERA}*`)}`]),
-    ...(from === undefined ? [] : [`"end" > ${numeral(from)}`]),
+    ...(from === undefined ? [] : [`\`end\` > ${numeral(from)}`]),
     ...(to === undefined ? [] : [`start < ${numeral(to)}`]),
     ...(labels.length > 0 ? [anyOf(labels.map((label) => equals('label', label)))] : []),
     ...(samplings.length > 0 ? [`sampling IN (${textList(samplings)})`] : []),

@@ -20,7 +20,7 @@ export async function removeSources(
 export async function removeOlder(index: MomentIndex, seconds: number, nowMs = Date.now()): Promise<number> {
   const since = nowMs - seconds * 1000
   const isCamera = matches('source', `${CAMERA}*`)
-  const shown = `(${isCamera} AND "end" < ${numeral(since / 1000)})`
+  const shown = `(${isCamera} AND \`end\` < ${numeral(since / 1000)})`
   const indexed = `(NOT ${isCamera} AND indexed_at < to_timestamp_millis(${numeral(Math.floor(since))}))`
   return removeWhere(index, await index.models(), `${shown} OR ${indexed}`)
 }
