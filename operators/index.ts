@@ -19,6 +19,14 @@ export { Pacer } from './live/pacer.js'
 export { Widening } from './live/widening.js'
 export { planClips, shownAt, type Timeline, uniformIndices } from './plan-clips.js'
 export { pull } from './pull.js'
-export { events, type Rule, RuleBook, type SavedWatches, type Scored, scoreOf } from './rules/index.js'
+export {
+  events,
+  isCamera,
+  type Rule,
+  RuleBook,
+  type SavedWatches,
+  type Scored,
+  scoreOf,
+} from './rules/index.js'
 export { type SampleClipsOptions, sampleClips } from './sample-clips.js'
 export { type ClipSink, store } from './store.js'

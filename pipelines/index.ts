@@ -23,7 +23,9 @@ export {
   type PullOptions,
   pull as pullModel,
 } from './models.js'
+export { type ResultEventsOptions, resultEvents } from './result-events.js'
 export { type Retried, type RetryHooks, type RetryOptions, retry } from './retry.js'
+export { type RulesHooks, type RulesOptions, type RulesSummary, rules } from './rules.js'
 export {
   type FoundMoment,
   type IndexedModel,

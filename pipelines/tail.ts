@@ -29,7 +29,7 @@ export interface TailRecord {
   readonly value: unknown
 }
 
-const VALUES: Readonly<Record<Exclude<TopicName, 'dead-letter'>, ValueName>> = {
+const VALUES: Readonly<Record<Exclude<TopicName, 'dead-letter' | 'rule-state'>, ValueName>> = {
   videos: 'video',
   clips: 'clip',
   embeddings: 'embedding',
@@ -77,6 +77,7 @@ async function shownValue(
   if (value === null) return null
   if (name === 'dead-letter') return deadLetterFacts(headers) ?? null
   try {
+    if (name === 'rule-state') return JSON.parse(value.toString()) as unknown
     return await wire.decode(VALUES[name], value)
   } catch (error) {
     const { code, message } = asStanflowError(error)

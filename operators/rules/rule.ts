@@ -17,7 +17,7 @@ export interface Rule {
   readonly closeAfter: number
   /** Seconds after a close in which nothing opens. */
   readonly cooldown: number
-  /** Seconds without a clip that count as a gap. */
+  /** Seconds without a clip of a camera that count as a gap; a video has none. */
   readonly gapAfter: number
   /** Whether what was going on before a gap ends with the last clip before it, or goes on. */
   readonly gap: 'close' | 'hold'
@@ -39,6 +39,9 @@ export interface Scored {
   /** Absent where nothing moved, so that the clip was not looked at. */
   readonly labels?: readonly Label[]
 }
+
+/** Cameras go on for ever, by the clock; any other source is a video. */
+export const isCamera = (source: string): boolean => source.startsWith('camera:')
 
 export interface Score {
   readonly score: number

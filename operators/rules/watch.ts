@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Event } from '../../src/domain.js'
-import { type Rule, type Score, type Scored, scoreOf } from './rule.js'
+import { isCamera, type Rule, type Score, type Scored, scoreOf } from './rule.js'
 
 /** Clips in a row at or over the threshold: what is, or may become, an episode. */
 export interface Episode {
@@ -46,7 +46,7 @@ const CLIPS = 30
 /** One clip further. Clips come in the order of their starts; one that came before changes nothing. */
 export function step(rule: Rule, before: Watch | undefined, clip: Scored): Step {
   if (before !== undefined && clip.start <= before.lastStart) return { watch: before, events: [] }
-  const isGap = before !== undefined && clip.start - before.lastEnd > rule.gapAfter
+  const isGap = before !== undefined && isCamera(clip.source) && clip.start - before.lastEnd > rule.gapAfter
   const entered = isGap ? afterGap(rule, before, clip.source) : { watch: before, events: [] }
   const { last, ...rest } = entered.watch ?? { below: 0 }
   const seen = clip.labels === undefined ? stillScore(rule, last) : scoreOf(rule, clip.labels)

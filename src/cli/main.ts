@@ -14,7 +14,9 @@ import { addIndexCommand } from './index-moments.js'
 import { addIngestCommand } from './ingest.js'
 import { addModelsCommand } from './models/models.js'
 import { addReportCommand } from './report.js'
+import { addResultEventsCommand } from './result-events.js'
 import { addRetryCommand } from './retry.js'
+import { addRulesCommand } from './rules.js'
 import { addScenesCommand } from './scenes.js'
 import { addSearchCommand } from './search.js'
 import { addServeCommand } from './serve.js'
@@ -49,6 +51,7 @@ function build(): Command {
     .exitOverride()
   addBackfillCommand(program)
   addReportCommand(program)
+  addResultEventsCommand(program)
   addConfigCommand(program)
   addDemoCommand(program)
   addDoctorCommand(program)
@@ -60,6 +63,7 @@ function build(): Command {
   addTopicsCommand(program)
   addSubmitCommand(program)
   addConsumeCommand(program)
+  addRulesCommand(program)
   addArchiveCommand(program)
   addTailCommand(program)
   addRetryCommand(program)

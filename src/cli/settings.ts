@@ -10,7 +10,7 @@ import {
 } from '../config/schema.js'
 
 /** What a backfill does without. */
-const ELSEWHERE: readonly Group[] = ['Cameras', 'Kafka', 'Search', 'Server', 'Alerts']
+const ELSEWHERE: readonly Group[] = ['Cameras', 'Kafka', 'Search', 'Server', 'Alerts', 'Events']
 
 /** Gives a command the flags of these configuration keys (by default all that a backfill has), and `--config`. */
 export function addSettings(command: Command, keys?: readonly ConfigKey[]): Command {

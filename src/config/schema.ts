@@ -34,6 +34,7 @@ export type Group =
   | 'Search'
   | 'Server'
   | 'Alerts'
+  | 'Events'
 
 interface About {
   readonly group: Group
@@ -407,6 +408,13 @@ export const configSchema = z.object({
   }),
   clipSize: key(count(32, 1024), 224, { group: 'Cameras', about: 'with --split: pixels along a picture' }),
   clipQuality: key(count(1, 100), 90, { group: 'Cameras', about: 'with --split: quality of the JPEGs' }),
+
+  rules: optional(text('file', 'a .yaml file'), {
+    group: 'Events',
+    about: 'rules by which labels open and close events',
+    unset: 'no events',
+    relocate: inFolder,
+  }),
 
   batch: key(count(1, 256), 8, { group: 'Run', about: 'clips in one run of the model' }),
   concurrency: key(count(1, 64), Math.min(availableParallelism(), 8), {

@@ -15,6 +15,8 @@ export interface ReadOptions {
   readonly client: KafkaClient
   readonly admin: Admin
   readonly topics: readonly string[]
+  /** Of each topic; all, where none is named. */
+  readonly partitions?: readonly number[]
   /**
    * Where to begin: at the first record there is, at the next that comes, where a group stands, so many before the end, or at
    * offsets by `partitionKey` (and at the first record where a partition has none, or one that is no more).
@@ -112,7 +114,10 @@ export async function* readTopics(options: ReadOptions): AsyncGenerator<ReadReco
       topics.map(async (topic) => {
         const committed =
           typeof from === 'object' && 'group' in from ? await admin.checkpoints(from.group, topic) : []
-        return (await admin.ranges(topic)).map(({ partition, low, high }) => {
+        const ranges = (await admin.ranges(topic)).filter(
+          ({ partition }) => options.partitions?.includes(partition) ?? true,
+        )
+        return ranges.map(({ partition, low, high }) => {
           const offsets = typeof from === 'object' && 'offsets' in from ? from.offsets : undefined
           const begins = typeof from === 'object' && 'last' in from ? high - BigInt(from.last) : low
           const given =

@@ -5,7 +5,10 @@ const DAY = 24 * HOUR
 /** A clip of 64 frames of 150 kB each fits. */
 const LARGE = 10 * 1024 * 1024
 
-export const TOPIC_NAMES = ['videos', 'clips', 'embeddings', 'labels', 'events', 'dead-letter'] as const
+export const TOPIC_NAMES = [
+  ...(['videos', 'clips', 'embeddings', 'labels', 'events', 'dead-letter'] as const),
+  'rule-state',
+] as const
 export type TopicName = (typeof TOPIC_NAMES)[number]
 
 /** `stanflow.` and `labels` as `stanflow.labels`. */
@@ -20,6 +23,8 @@ const CONFIG: Readonly<Record<TopicName, Readonly<Record<string, string>>>> = {
   embeddings: { 'retention.ms': String(7 * DAY) },
   labels: { 'retention.ms': String(7 * DAY) },
   events: { 'retention.ms': String(30 * DAY) },
+  // Where rules stand at each source, so that whoever goes on with a partition goes on there.
+  'rule-state': { 'cleanup.policy': 'compact', 'segment.ms': String(HOUR) },
   // Holds any input, and says why in headers.
   'dead-letter': { 'retention.ms': String(30 * DAY), 'max.message.bytes': String(LARGE + 64 * 1024) },
 }
