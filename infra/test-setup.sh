@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests need beyond `npm ci`: ffmpeg, a Python with pyarrow and DuckDB in .cache/py, an S3 server in .cache/bin,
+# What the tests need beyond `npm ci`: ffmpeg, a browser, a Python with pyarrow and DuckDB in .cache/py, an S3 server in .cache/bin,
 # a Kafka broker and a schema registry in .cache/kafka, TensorFlow under tfjs-node, and OpenVINO in .cache/openvino. Says
 # nothing when all is there.
 set -euo pipefail
@@ -11,6 +11,14 @@ if ! command -v "${FFMPEG_PATH:-ffmpeg}" > /dev/null; then
   else
     echo "ffmpeg is missing. Install it (apt-get install ffmpeg) or set FFMPEG_PATH, then run this again." >&2
     exit 1
+  fi
+fi
+
+if ! command -v "${CHROMIUM_PATH:-chromium}" > /dev/null; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+    apt-get -qq update > /dev/null && apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core > /dev/null
+  else
+    echo "chromium is missing, so tests of the page are skipped. Install it (apt-get install chromium) or set CHROMIUM_PATH." >&2
   fi
 fi
 

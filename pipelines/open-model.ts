@@ -33,7 +33,7 @@ const SCENES_ONLY =
   'The embedded model knows drawn shapes and how they move, nothing else (docs/default-model.md). For ordinary video pull a real CLIP: `stanflow models pull openai/clip-vit-base-patch32`, then --model openai/clip-vit-base-patch32.'
 
 /** What a person must know of a model before they believe its labels. */
-export function modelNotes({ name, random }: ModelInfo): readonly string[] {
+export function modelNotes({ name, random }: Pick<ModelInfo, 'name' | 'random'>): readonly string[] {
   if (random) return [RANDOM_WEIGHTS]
   return name === 'default' ? [SCENES_ONLY] : []
 }

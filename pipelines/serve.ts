@@ -20,7 +20,7 @@ import { ResultsLibrary } from './serve/library.js'
 import { Operations } from './serve/operations.js'
 import { DecodedPictures } from './serve/pictures.js'
 import { Rates } from './serve/rates.js'
-import { openSearch, type SearchOptions } from './serve/search.js'
+import { IndexSearch, type SearchOptions } from './serve/search.js'
 
 export interface ServeOptions {
   /** What a backfill or an archive wrote: a folder or `s3://bucket/prefix`. */
@@ -84,7 +84,10 @@ export async function serve(
   const rates = new Rates()
   const roots = await Roots.of(rootsOf(options))
   const pictures = await DecodedPictures.open()
-  const search = await openSearch(options.search, library, log)
+  const search = new IndexSearch({
+    ...{ options: options.search ?? {}, results, s3: options.s3, log, signal: ended.signal },
+    sampling: () => library?.sampling,
+  })
   let letters = (): void => undefined
   const feed =
     kafka && new Feed({ options: kafka, live, rates, log, signal: ended.signal, onLetter: () => letters() })
@@ -107,6 +110,7 @@ export async function serve(
   const every: Promise<void>[] = []
   try {
     await library?.refresh()
+    search.refresh()
     const server = await startServer(
       {
         live,
@@ -140,7 +144,9 @@ export async function serve(
         anyLetters = false
       }),
       repeat(LIBRARY_MS, ended.signal, async () => {
-        if (await library?.refresh()) hub.publish('library', {})
+        if (!(await library?.refresh())) return
+        hub.publish('library', {})
+        search.refresh()
       }),
       repeat(HEALTH_MS, ended.signal, async () => {
         if (hub.pages === 0) return

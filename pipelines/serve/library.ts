@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Blobs } from '../../src/connect/blobs.js'
-import { partOf, partTime } from '../../src/connect/files/layout.js'
+import { partOf, partTime, samplingSlug } from '../../src/connect/files/layout.js'
 import { readDeadLetters, readResults } from '../../src/connect/files/results.js'
 import type { DeadLetter } from '../../src/connect/store.js'
 import { asStanflowError } from '../../src/errors.js'
@@ -17,6 +17,7 @@ export class ResultsLibrary implements Library {
   readonly #blobs: Blobs
   #shelves: ReadonlyMap<string, Shelf> = new Map()
   #letters: readonly DeadLetter[] = []
+  #recipe: RecipeKey | undefined
   #print: string | undefined
   #writtenMs: number | undefined
   #error: string | null = null
@@ -35,8 +36,9 @@ export class ResultsLibrary implements Library {
     return [...this.#shelves.values()].map(({ path }) => path)
   }
 
-  get recipe(): Promise<RecipeKey | undefined> {
-    return storedRecipes(this.#blobs).then(([newest]) => newest)
+  /** Of the clips that are shown: those written last. */
+  get sampling(): string | undefined {
+    return this.#recipe && samplingSlug(this.#recipe.sampling)
   }
 
   /** Reads what is new, if anything is; answers with whether. What cannot be read is told by `facts`. */
@@ -46,7 +48,7 @@ export class ResultsLibrary implements Library {
     try {
       const { print, writtenMs } = await this.#survey()
       if (print === this.#print) return false
-      const recipe = await this.recipe
+      const [recipe] = await storedRecipes(this.#blobs)
       const shelves = new Map<string, Shelf>()
       if (recipe !== undefined) {
         for await (const video of readResults(this.#blobs, { recipe })) {
@@ -55,6 +57,7 @@ export class ResultsLibrary implements Library {
       }
       this.#letters = await readDeadLetters(this.#blobs, recipe)
       this.#shelves = shelves
+      this.#recipe = recipe
       this.#writtenMs = writtenMs
       this.#print = print
       this.#error = null

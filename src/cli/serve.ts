@@ -8,7 +8,19 @@ import { CLUSTER, kafkaOptions, keysOf } from './kafka-job.js'
 import { addSettings, readSettings, SETTINGS_HELP } from './settings.js'
 import { drainOnSignals } from './signals.js'
 
+/** How the model is run that makes vectors of words; by default the index's own. */
+const MODEL: readonly ConfigKey[] = [
+  'model',
+  'branch',
+  'structure',
+  'engine',
+  'device',
+  'deviceId',
+  'precision',
+]
 const KEYS: readonly ConfigKey[] = [
+  ...MODEL,
+  'index',
   ...keysOf('Server').filter((key) => key !== 'accessToken'),
   ...[...CLUSTER, ...keysOf('S3')],
   ...(['json'] as const),
@@ -18,6 +30,7 @@ const EXAMPLES = `
 Examples:
   stanflow serve out
   stanflow serve out --media /archive/videos
+  stanflow serve s3://results/nightly --index s3://results/index --media s3://videos
   stanflow serve out --brokers kafka:9092
   stanflow serve --brokers kafka:9092
   STANFLOW_ACCESS_TOKEN=… stanflow serve s3://results/nightly --host 0.0.0.0 --allow-host videos.example.org
@@ -41,6 +54,12 @@ async function run(results: string | undefined, command: Command): Promise<void>
   const options: ServeOptions = {
     ...{ host, port, allowHosts: allowHost, media, quietAfter, s3: s3Settings(config) },
     ...(results !== undefined && { results }),
+    search: {
+      ...(config.index !== undefined && { index: config.index }),
+      model: Object.fromEntries(
+        MODEL.filter((key) => origins[key].kind !== 'default').map((key) => [key, config[key]]),
+      ),
+    },
     // Nobody is to wait for a broker that was not asked for.
     ...(origins.brokers.kind !== 'default' && { kafka: await kafkaOptions(config) }),
     ...(accessToken !== undefined && { token: accessToken }),

@@ -29,11 +29,10 @@ export function problemOf(error: unknown): Problem {
     return answer(500, { code, message: 'The server could not do this.', hint }, true)
   }
   const { code, message, hint } = known
-  return answer(
-    STATUS[code] ?? (code === 'INTERNAL' ? 500 : 422),
-    { code, message, hint },
-    code === 'INTERNAL',
-  )
+  // Too large, of a type that is not taken: HTTP has words for that.
+  const said = code === 'SERVER_REQUEST' ? (error as Partial<FastifyError>).statusCode : undefined
+  const status = said ?? STATUS[code] ?? (code === 'INTERNAL' ? 500 : 422)
+  return answer(status, { code, message, hint }, code === 'INTERNAL')
 }
 
 function fromFastify({ statusCode, message = '', validation }: Partial<FastifyError>) {
