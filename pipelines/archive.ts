@@ -1,29 +1,28 @@
 import { openKafka } from '../src/connect/kafka/open.js'
+import { persist } from '../src/persist.js'
+import { silentLog } from '../src/telemetry/log.js'
 import { ArchiveJob } from './archive/job.js'
 import type { ArchiveHooks, ArchiveOptions, ArchiveSummary } from './archive/options.js'
-import { requireTopics } from './kafka.js'
+import { awaitBroker, reachCluster } from './cluster.js'
 import { Places } from './places.js'
 
 export type { ArchiveHooks, ArchiveOptions, ArchiveSummary }
 
-/** Embeddings and labels from their topics → Parquet, every record in exactly one file. */
+/** Embeddings and labels from their topics → Parquet, every record in exactly one file. A broker that is away is waited for. */
 export async function archive(options: ArchiveOptions, hooks: ArchiveHooks = {}): Promise<ArchiveSummary> {
   const client = await openKafka(options.kafka)
   const places = new Places(options.s3)
   try {
-    const admin = await client.admin()
-    const topics = await requireTopics(admin, options.prefix, ['embeddings', 'labels'])
+    let isReached = false
+    hooks.onWaiting?.(() => (isReached ? undefined : 'the broker is waited for'))
+    const { log = silentLog(), signal = new AbortController().signal } = hooks
+    const again = awaitBroker({ log, signal })
+    const { prefix } = options
+    const { admin, topics } = await reachCluster(client, { prefix, topics: ['embeddings', 'labels'] }, again)
+    const producer = await persist(() => client.producer(), again)
+    isReached = true
     const place = places.results(options.to)
-    const job = new ArchiveJob({
-      options,
-      hooks,
-      client,
-      admin,
-      topics,
-      place,
-      producer: await client.producer(),
-    })
-    return await job.run()
+    return await new ArchiveJob({ options, hooks, client, admin, topics, place, producer, again }).run()
   } finally {
     await places.close()
     await client.close()

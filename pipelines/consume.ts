@@ -1,30 +1,40 @@
 import { samplingSlug } from '../src/connect/files/layout.js'
-import { Intake } from '../src/connect/kafka/delivery/intake.js'
+import { Intake, type IntakeOptions } from '../src/connect/kafka/delivery/intake.js'
 import { openKafka } from '../src/connect/kafka/open.js'
 import { openReader } from '../src/media/open-reader.js'
+import { persist } from '../src/persist.js'
 import { silentLog } from '../src/telemetry/log.js'
 import { Metrics } from '../src/telemetry/metrics.js'
+import { awaitBroker, reachCluster } from './cluster.js'
 import { ConsumeJob } from './consume/job.js'
 import type { ConsumeHooks, ConsumeOptions, ConsumeSummary } from './consume/options.js'
-import { processName, requireTopics } from './kafka.js'
+import { processName } from './kafka.js'
 import { embedLabels } from './label-set.js'
 import { modelName, modelNotes, openModel } from './open-model.js'
 import { Places } from './places.js'
 
 export type { ConsumeHooks, ConsumeOptions, ConsumeSummary }
 
+/** The first two are what it takes in. */
+const TOPICS = ['videos', 'clips', 'embeddings', 'labels', 'dead-letter'] as const
 const TRANSACTION_TIMEOUT_MS = 60_000
 
-/** Videos and clips from their topics → embeddings, labels and dead letters in theirs, each exactly once. */
+/**
+ * Videos and clips from their topics → embeddings, labels and dead letters in theirs, each exactly once. A broker that is
+ * away is waited for.
+ */
 export async function consume(options: ConsumeOptions, hooks: ConsumeHooks = {}): Promise<ConsumeSummary> {
   const { log = silentLog(), metrics = new Metrics({ process: false }) } = hooks
   const started = performance.now()
   const client = hooks.client ?? (await openKafka(options.kafka))
   const closing: (() => Promise<unknown>)[] = [() => client.close()]
   try {
-    const admin = await client.admin()
-    const inputs = await requireTopics(admin, options.prefix, ['videos', 'clips'])
-    await requireTopics(admin, options.prefix, ['embeddings', 'labels', 'dead-letter'])
+    let waiting: () => string | undefined = () => 'the broker is waited for'
+    hooks.onWaiting?.(() => waiting())
+    const again = awaitBroker({ log, signal: hooks.signal ?? new AbortController().signal })
+    const reached = await reachCluster(client, { prefix: options.prefix, topics: TOPICS }, again)
+    const { admin, topics } = reached
+    waiting = () => 'the model is being loaded'
     const { model, why: engine } = await openModel(options)
     closing.push(() => model.close())
     const { reader, why } = await openReader(options.reader)
@@ -36,15 +46,10 @@ export async function consume(options: ConsumeOptions, hooks: ConsumeHooks = {})
     const about = { model: modelName(model.info), modelDigest: model.info.digest, engine, reader: why }
     log.info({ ...about, group: options.group, notes }, 'ready to join')
 
-    const intake = await Intake.open({
-      ...{
-        client,
-        admin,
-        group: options.group,
-        topics: inputs,
-        me: processName(),
-        attempts: options.attempts,
-      },
+    waiting = () => 'the group is being joined'
+    const intaking: IntakeOptions = {
+      ...{ client, admin, group: options.group, topics: topics.slice(0, 2), me: processName() },
+      attempts: options.attempts,
       recipe: `${model.info.digest} ${samplingSlug(options.sampling)}`,
       sessionTimeout: options.sessionTimeout * 1000,
       transactionTimeout: TRANSACTION_TIMEOUT_MS,
@@ -56,11 +61,10 @@ export async function consume(options: ConsumeOptions, hooks: ConsumeHooks = {})
         },
         assigned: (partitions) => log.info({ partitions: partitions.length }, 'partitions assigned'),
       },
-    })
+    }
+    const intake = await persist(() => Intake.open(intaking), again)
     const job = new ConsumeJob({ options, hooks, log, metrics, model, reader, places, labels, intake })
-    hooks.onWaiting?.(() =>
-      intake.lanes.every(({ open }) => open) ? undefined : 'partitions are being taken over',
-    )
+    waiting = () => (intake.lanes.every(({ open }) => open) ? undefined : 'partitions are being taken over')
     hooks.onReady?.()
     try {
       await job.run()

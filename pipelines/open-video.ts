@@ -1,7 +1,9 @@
 import type { OpenVideo } from '../operators/index.js'
 import { type FramePool, planClips } from '../operators/index.js'
 import type { ClipPlan, Sampling, Video } from '../src/domain.js'
+import { asStanflowError } from '../src/errors.js'
 import type { DecodedFrame, VideoReader } from '../src/media/reader.js'
+import { type Again, persist } from '../src/persist.js'
 import type { Places, Reachable } from './places.js'
 import { drop, framesOf, timelineOf, until } from './streams.js'
 
@@ -14,32 +16,73 @@ export interface Opening {
   readonly side: number
   /** Aborting ends the decoding after the frame at hand. */
   readonly signal: AbortSignal
-  /** Bytes that a video cost on the network, when it is let go. */
+  /** Bytes that a video cost on the network, whenever it is let go. */
   readonly onFetched?: (bytes: number) => void
+  /** Decides on what went wrong; default: nothing is tried again. */
+  readonly again?: Again
 }
 
 /** Makes a video ready to be decoded: which clips it has, those after the first `stored` ones, and their frames. */
 export async function openVideo(video: Video, stored: number, opening: Opening): Promise<OpenVideo> {
-  const { places, reader, pool, sampling, side, signal, onFetched } = opening
-  const reached = await places.reach(video)
-  const leave = (): void => {
-    onFetched?.(reached.fetched)
-    reached.close()
+  const { places, reader, pool, sampling, side, signal, onFetched, again = async () => false } = opening
+  const reach = async (): Promise<{ readonly reached: Reachable; readonly leave: () => void }> => {
+    const reached = await places.reach(video)
+    const leave = (): void => {
+      onFetched?.(reached.fetched)
+      reached.close()
+    }
+    return { reached, leave }
   }
+  const probed = await persist(async () => {
+    const { reached, leave } = await reach()
+    try {
+      return { reached, leave, media: await reader.probe(reached.path, signal) }
+    } catch (error) {
+      leave()
+      throw reached.explain(error)
+    }
+  }, again)
+  const { media } = probed
+  let first: typeof probed | undefined = probed
   try {
-    const media = await reader.probe(reached.path, signal)
     const timeline = timelineOf(media)
     const plan = (): Generator<ClipPlan> => drop(planClips(timeline, sampling), stored)
-    const frames = reader.frames({
-      video: media,
-      indices: framesOf(plan(), media.timestamps.length),
-      geometry: { kind: 'crop', size: side },
-      allocate: (bytes) => pool.allocate(bytes),
-    })
-    return { plans: plan(), frames: until(signal, trusted(frames, reached, leave)) }
+    const indices = framesOf(plan(), media.timestamps.length)
+    /** Those after the frame of this index, of the video as it was probed, or reached anew. */
+    const frames = async (after: number): Promise<AsyncIterable<DecodedFrame>> => {
+      const { reached, leave } = first ?? (await reach())
+      first = undefined
+      const request = {
+        ...{ video: { ...media, path: reached.path }, indices: indices.filter((index) => index > after) },
+        geometry: { kind: 'crop', size: side } as const,
+        allocate: (bytes: number) => pool.allocate(bytes),
+      }
+      return trusted(reader.frames(request), reached, leave)
+    }
+    return { plans: plan(), frames: until(signal, goingOn(frames, again)) }
   } catch (error) {
-    leave()
-    throw reached.explain(error)
+    probed.leave()
+    throw probed.reached.explain(error)
+  }
+}
+
+/** Frames, from the one after the last where they broke off and are tried again. */
+async function* goingOn(
+  from: (after: number) => Promise<AsyncIterable<DecodedFrame>>,
+  again: Again,
+): AsyncGenerator<DecodedFrame, void, undefined> {
+  let after = -1
+  for (let tries = 0; ; tries++) {
+    try {
+      for await (const frame of await from(after)) {
+        yield frame
+        ;[after, tries] = [frame.index, 0]
+      }
+      return
+    } catch (thrown) {
+      const error = asStanflowError(thrown)
+      if (!(await again(error, tries))) throw error
+    }
   }
 }
 

@@ -80,6 +80,7 @@ const CATALOGUE = {
   KAFKA_TOPIC_MISSING: 'Create the topics with `stanflow topics create`, or check --prefix.',
   KAFKA_SCHEMA: 'See src/connect/kafka/schemas for what a record holds; only compatible changes are taken.',
   KAFKA_REGISTRY: 'Check --registry and that the schema registry runs.',
+  KAFKA_NO_REGISTRY: 'Name the schema registry with --registry: its URL, with the path that it serves at.',
   KAFKA_TOO_LARGE: "Raise the topic's max.message.bytes, or send fewer or smaller frames.",
   KAFKA_FULL: "The broker's disk is full or failed: free space there; stanflow goes on by itself.",
   KAFKA_FENCED: 'Another process holds the partition now; nothing of this one was committed.',

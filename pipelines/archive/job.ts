@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Blobs } from '../../src/connect/blobs.js'
 import {
   type Admin,
   type ConsumedRecord,
   type Consumer,
+  type ConsumerOptions,
   type KafkaClient,
   type Producer,
   partitionKey,
@@ -13,7 +13,8 @@ import {
 import { deadLetter, placeText } from '../../src/connect/kafka/dead-letter.js'
 import { topicName } from '../../src/connect/kafka/topics.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
-import { asStanflowError, StanflowError } from '../../src/errors.js'
+import { asStanflowError, type ErrorCode, StanflowError } from '../../src/errors.js'
+import { type Again, patience, persist } from '../../src/persist.js'
 import { type Logger, silentLog } from '../../src/telemetry/log.js'
 import { Metrics } from '../../src/telemetry/metrics.js'
 import { processName } from '../kafka.js'
@@ -26,11 +27,10 @@ const FILE_BYTES = 64 * 1024 * 1024
 /** Fetched and not looked at yet, per partition, before it is paused. */
 const QUEUE = 2000
 const TICK_MS = 250
-const MOST_WAIT_MS = 15_000
 /** Once everything is to end, what may pass is not waited for without end. */
 const DRAINING_TRIES = 5
 /** What passes by itself. */
-const PASSING: readonly string[] = [
+const PASSING: readonly ErrorCode[] = [
   'S3_UNAVAILABLE',
   'KAFKA_UNREACHABLE',
   'KAFKA_UNCERTAIN',
@@ -46,6 +46,8 @@ export interface ArchiveParts {
   readonly producer: Producer
   readonly topics: readonly string[]
   readonly place: Blobs
+  /** Waits for a broker that is away before the group is joined. */
+  readonly again: Again
 }
 
 interface Held {
@@ -90,9 +92,9 @@ export class ArchiveJob {
   }
 
   async run(): Promise<ArchiveSummary> {
-    const { options, hooks, client, topics, place } = this.#parts
+    const { options, hooks, client, topics, place, again } = this.#parts
     const early: (readonly TopicPartition[])[] = []
-    this.#consumer = await client.consumer({
+    const joining: ConsumerOptions = {
       ...{
         group: options.group,
         topics,
@@ -110,7 +112,8 @@ export class ArchiveJob {
           this.#wake()
         },
       },
-    })
+    }
+    this.#consumer = await persist(() => client.consumer(joining), again)
     for (const partitions of early) this.#assigned(partitions)
     hooks.onReady?.()
     const stop = (): void => this.#wake()
@@ -248,7 +251,8 @@ export class ArchiveJob {
       return { ...facts, kind: 'labels', value: await this.#wire.decode('label', value) }
     } catch (thrown) {
       const error = asStanflowError(thrown)
-      if (PASSING.includes(error.code)) throw error
+      // All else is no fault of the record's: the next one would fare alike.
+      if (error.code !== 'KAFKA_SCHEMA') throw error
       this.#log.error({ at: placeText(at, offset), code: error.code, reason: error.message }, 'dead letter')
       const letter = deadLetter(topicName(prefix, 'dead-letter'), at, record, { error, attempts: 1, group })
       await this.#parts.producer.send([letter])
@@ -266,20 +270,29 @@ export class ArchiveJob {
     const { key } = segment
     const bytes = segment.encode()
     let next = last.offset + 1n
+    let tries = 0
+    // Each step by itself: a commit that is tried again must not take the file for another's.
     await this.#persist(held, async () => {
       const begun = performance.now()
-      const written = await this.#parts.place.create(key, bytes)
+      tries++
+      let written = await this.#parts.place.create(key, bytes)
       this.#metrics.stage('put', performance.now() - begun)
+      if (!written) {
+        const there = await this.#parts.place.read(key)
+        next = this.#end(key, there)
+        // The answer to the try before was lost, not the file.
+        written = tries > 1 && there !== undefined && Buffer.compare(there, bytes) === 0
+      }
       this.#metrics.object(written ? 'written' : 'there')
-      if (!written) next = await this.#end(key)
-      if (held.lost.signal.aborted) return
+      this.#counts[written ? 'files' : 'found']++
+      if (written) this.#counts.records += segment.rows.length
+      this.#log.info({ key, records: segment.rows.length }, written ? 'file written' : 'file was there')
+    })
+    await this.#persist(held, async () => {
       await this.#consumer?.commit([{ ...at, offset: next }]).catch((error: StanflowError) => {
         // Whoever has the partition now will find the file.
         if (error.code !== 'KAFKA_FENCED') throw error
       })
-      this.#counts[written ? 'files' : 'found']++
-      if (written) this.#counts.records += segment.rows.length
-      this.#log.info({ key, records: segment.rows.length }, written ? 'file written' : 'file was there')
     })
     // A file that was there may hold more than this one would have, or less.
     if (next > held.next) held.next = next
@@ -287,8 +300,7 @@ export class ArchiveJob {
   }
 
   /** Where a file ends that is there already. */
-  async #end(key: string): Promise<bigint> {
-    const there = await this.#parts.place.read(key)
+  #end(key: string, there: Uint8Array | undefined): bigint {
     const next = there === undefined ? undefined : nextOffset(there)
     if (next === undefined) {
       throw new StanflowError(
@@ -301,23 +313,21 @@ export class ArchiveJob {
 
   /** Goes on trying while what is wrong may pass, or until the partition is lost. @throws what does not pass */
   async #persist(held: Held, step: () => Promise<void>): Promise<void> {
-    for (let tries = 0; !held.lost.signal.aborted; tries++) {
-      try {
-        return await step()
-      } catch (thrown) {
-        const error = asStanflowError(thrown)
-        if (!PASSING.includes(error.code) || (this.#signal.aborted && tries >= DRAINING_TRIES)) {
-          this.#failure ??= error
-          this.#wake()
-          // Nothing after it may be written: the offset committed with that would pass over what is missing.
-          throw error
-        }
-        this.#log.warn(
-          { code: error.code, reason: error.message, partition: partitionKey(held.at) },
-          'tried again',
-        )
-        await sleep(Math.min(MOST_WAIT_MS, 200 * 2 ** tries) * (0.5 + Math.random()))
-      }
+    const { signal } = held.lost
+    if (signal.aborted) return
+    const again = patience({
+      ...{ passing: PASSING, signal, enough: (tries) => this.#signal.aborted && tries >= DRAINING_TRIES },
+      onWait: ({ code, message: reason }) =>
+        this.#log.warn({ code, reason, partition: partitionKey(held.at) }, 'tried again'),
+    })
+    try {
+      await persist(step, again)
+    } catch (error) {
+      if (signal.aborted) return
+      this.#failure ??= error as StanflowError
+      this.#wake()
+      // Nothing after it may be written: the offset committed with that would pass over what is missing.
+      throw error
     }
   }
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   concatMap,
   connect,
@@ -10,6 +9,7 @@ import {
   mergeMap,
   type Observable,
   of,
+  takeUntil,
   tap,
 } from 'rxjs'
 import {
@@ -21,30 +21,28 @@ import {
   pull,
   sampleClips,
 } from '../../operators/index.js'
-import { samplingSlug } from '../../src/connect/files/layout.js'
 import { withFrames } from '../../src/connect/kafka/claim-check.js'
-import { deadLetter, placeText } from '../../src/connect/kafka/dead-letter.js'
+import { placeText } from '../../src/connect/kafka/dead-letter.js'
 import type { Intake } from '../../src/connect/kafka/delivery/intake.js'
 import type { Work } from '../../src/connect/kafka/delivery/work.js'
-import { traceOf } from '../../src/connect/kafka/envelope.js'
 import type { ClipRecord } from '../../src/connect/kafka/records.js'
-import { topicName } from '../../src/connect/kafka/topics.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
-import type { Clip, LabelledEmbedding, Sampling, Video } from '../../src/domain.js'
+import type { Clip, LabelledEmbedding, Video } from '../../src/domain.js'
 import type { LoadedModel } from '../../src/engine/engine.js'
 import { asStanflowError, StanflowError } from '../../src/errors.js'
 import type { VideoReader } from '../../src/media/reader.js'
+import { type Again, persist } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import type { Metrics } from '../../src/telemetry/metrics.js'
-import { beginSpan, type Traced } from '../../src/telemetry/trace.js'
 import { embedClips } from '../embed-clips.js'
 import type { EmbeddedLabels } from '../label-set.js'
 import { openVideo } from '../open-video.js'
 import type { Places } from '../places.js'
 import { until } from '../streams.js'
-import { jpegClip, momentOf } from './jpeg-clip.js'
+import { Failures } from './failures.js'
+import { jpegClip } from './jpeg-clip.js'
 import type { ConsumeHooks, ConsumeOptions } from './options.js'
-import { samplingOf, videoOf } from './requests.js'
+import { type Request, requestsOf } from './orders.js'
 import { type ResultContext, resultRecords } from './result-records.js'
 
 export interface ConsumeParts {
@@ -59,39 +57,25 @@ export interface ConsumeParts {
   readonly intake: Intake
 }
 
-/** A record on its way through the pipeline. */
-interface Request {
-  readonly work: Work
-  readonly video: Video
-  readonly sampling: Sampling
-  /** As results say it. */
-  readonly slug: string
-  /** Set where the record holds its pictures itself. */
-  readonly clip?: ClipRecord
-  readonly trace: Traced
-  /** Gives back its place among what is decoded; once. */
-  readonly leave: () => void
-}
-
-const MOST_WAIT_MS = 15_000
-
 /** The picture: records → videos → frames → clips → batches → embeddings → labels → records. */
 export class ConsumeJob {
-  readonly counts = { inputs: 0, clips: 0, deadLetters: 0 }
   readonly #parts: ConsumeParts
   readonly #context: ResultContext
   readonly #signal: AbortSignal
+  readonly #failures: Failures
   readonly #decoding: Budget
   readonly #clips: Budget
   readonly #pool = new FramePool()
   /** By identity: what the operators carry is the video. */
   readonly #requests = new WeakMap<Video, Request>()
+  readonly #counts = { inputs: 0, clips: 0 }
 
   constructor(parts: ConsumeParts) {
-    const { options, hooks, labels, intake, metrics } = parts
+    const { options, hooks, labels, intake, metrics, log } = parts
     const { prefix, group, registry, concurrency, batch } = options
     this.#parts = parts
     this.#signal = hooks.signal ?? new AbortController().signal
+    this.#failures = new Failures({ prefix, group, signal: this.#signal, log, metrics })
     this.#decoding = new Budget(concurrency)
     // One batch in the model, one being gathered, and one clip under way in every decoder.
     this.#clips = new Budget(2 * batch + concurrency)
@@ -100,9 +84,12 @@ export class ConsumeJob {
     metrics.watch({ lanes: () => intake.lanes, clipsInFlight: () => this.#clips.inFlight })
   }
 
+  get counts(): { readonly inputs: number; readonly clips: number; readonly deadLetters: number } {
+    return { ...this.#counts, deadLetters: this.#failures.deadLetters }
+  }
+
   async run(): Promise<void> {
     const { options, model, labels, intake, metrics } = this.#parts
-    const { digest: modelDigest } = model.info
     const drain = (): void => {
       intake.drain()
       this.#decoding.close()
@@ -110,36 +97,16 @@ export class ConsumeJob {
     }
     if (this.#signal.aborted) drain()
     this.#signal.addEventListener('abort', drain, { once: true })
-    const sampled = {
-      ...{ modelDigest, pool: this.#pool, budget: this.#clips },
-      sampling: (video: Video) => this.#of(video).sampling,
-      onComplete: (video: Video) => this.#complete(this.#of(video)),
-      onFailure: (video: Video, error: StanflowError) => this.#failed(this.#of(video), error),
-    }
-    const videos = (requests: Observable<Request>): Observable<Clip> =>
-      requests.pipe(
-        filter(({ clip }) => clip === undefined),
-        concatMap(({ video }) => of(video)),
-        decode({ open: (video) => this.#open(video), budget: this.#clips, onFailure: sampled.onFailure }),
-        sampleClips(sampled),
-        tap(({ video }) => this.#of(video).work.cut()),
-      )
-    const clips = (requests: Observable<Request>): Observable<Clip> =>
-      requests.pipe(
-        filter(({ clip }) => clip !== undefined),
-        mergeMap((request) =>
-          from(this.#picture(request)).pipe(mergeMap((clip) => (clip ? of(clip) : EMPTY))),
-        ),
-      )
     const results = pull(this.#incoming(), this.#decoding).pipe(
-      tap(() => this.#decoding.take()),
-      connect((requests) => merge(videos(requests), clips(requests))),
+      tap((request) => this.#begin(request)),
+      connect((requests) => merge(this.#ofVideos(requests), this.#ofClips(requests))),
       embedClips({
         ...{ model, labels: labels?.set, pool: this.#pool },
         ...{ size: options.batch, deadline: options.batchDeadline * 1000 },
         onBatch: (size, milliseconds) => metrics.batch(size, options.sampling.frames, milliseconds),
       }),
       concatMap((batch) => this.#give(batch)),
+      takeUntil(this.#failures.fatal),
     )
     try {
       await lastValueFrom(results, { defaultValue: undefined })
@@ -149,111 +116,63 @@ export class ConsumeJob {
     }
   }
 
-  /** Work as requests; what cannot be one is a dead letter. */
-  async *#incoming(): AsyncGenerator<Request> {
-    const { intake, options } = this.#parts
-    for await (const work of intake.works()) {
-      this.counts.inputs++
-      const { value, headers } = work.record
-      // A tombstone: the video is to be forgotten, which is nothing to do here.
-      if (value === null) {
-        work.end()
-        continue
-      }
-      const begun = performance.now()
-      const at = {
-        'messaging.destination.name': work.at.topic,
-        'messaging.kafka.offset': Number(work.record.offset),
-      }
-      const trace = beginSpan('stanflow.consume', 'consumer', at, traceOf(headers))
-      try {
-        if (work.quarantined) throw quarantined(work)
-        const request = await this.#whileAway(work, () => this.#request(work, value, trace))
-        // Nothing that is done for it counts any more, or nothing new is begun.
-        if (request === undefined || work.signal.aborted) {
-          trace.end()
-          continue
-        }
-        // Whoever takes the request takes its place too, so it is given back from here on only.
-        work.signal.addEventListener('abort', request.leave, { once: true })
-        this.#requests.set(request.video, request)
-        this.#parts.metrics.stage('open', performance.now() - begun)
-        const { source } = request.video
-        this.#parts.log.debug({ source, at: placeText(work.at, work.record.offset) }, 'input begun')
-        yield request
-      } catch (thrown) {
-        const error = asStanflowError(thrown)
-        // No record's own fault: the next one would fare alike.
-        if (error.code === 'KAFKA_AUTH') throw error
-        this.#bury(work, error, trace)
-      }
-    }
-
-    function quarantined({ deaths, at, record }: Work): StanflowError {
-      const place = placeText(at, record.offset)
-      const times = `${deaths} ${deaths === 1 ? 'process' : 'processes'}`
-      return new StanflowError(
-        'MESSAGE_QUARANTINED',
-        `${times} died while at work on ${place}; ${options.attempts} are too many.`,
-      )
-    }
+  #incoming(): AsyncGenerator<Request> {
+    const { options, places, intake, log, metrics } = this.#parts
+    const { prefix, sampling, attempts } = options
+    const { wire } = this.#context
+    return requestsOf(counted(intake.works(), this.#counts), {
+      ...{ prefix, wire, places, sampling, attempts, log, metrics },
+      ...{ decoding: this.#decoding, failures: this.#failures },
+    })
   }
 
-  /** A registry that is away is waited for, however long; undefined where that came to nothing. */
-  async #whileAway<T>(work: Work, step: () => Promise<T>): Promise<T | undefined> {
-    const signal = AbortSignal.any([this.#signal, work.signal])
-    for (let tries = 0; ; tries++) {
-      try {
-        return await step()
-      } catch (thrown) {
-        const { code, message: reason } = asStanflowError(thrown)
-        if (code !== 'KAFKA_REGISTRY') throw thrown
-        if (signal.aborted) return undefined
-        this.#parts.log.warn({ code, reason, at: placeText(work.at, work.record.offset) }, 'tried again')
-        const pause = Math.min(MOST_WAIT_MS, 200 * 2 ** tries) * (0.5 + Math.random())
-        await sleep(pause, undefined, { signal }).catch(() => undefined)
-      }
-    }
+  #begin(request: Request): void {
+    this.#decoding.take()
+    this.#requests.set(request.video, request)
   }
 
-  async #request(work: Work, value: Buffer, trace: Traced): Promise<Request> {
-    const { options, places } = this.#parts
-    const { wire, prefix } = this.#context
-    let left = false
-    const leave = (): void => {
-      if (!left) this.#decoding.give()
-      left = true
-    }
-    if (work.at.topic === topicName(prefix, 'clips')) {
-      const clip = await wire.decode('clip', value)
-      const { frames } = options.sampling
-      const sampling: Sampling = { kind: 'uniform', frames }
-      return { work, video: momentOf(clip), sampling, slug: `clip-${frames}`, clip, trace, leave }
-    }
-    const record = await wire.decode('video', value)
-    const sampling = samplingOf(record.sample, options.sampling)
-    const video = await videoOf(record, places)
-    return { work, video, sampling, slug: samplingSlug(sampling), trace, leave }
+  #ofVideos(requests: Observable<Request>): Observable<Clip> {
+    const onFailure = (video: Video, error: StanflowError): void => this.#failed(this.#of(video), error)
+    return requests.pipe(
+      filter(({ clip }) => clip === undefined),
+      concatMap(({ video }) => of(video)),
+      decode({ open: (video) => this.#open(video), budget: this.#clips, onFailure }),
+      sampleClips({
+        ...{ modelDigest: this.#parts.model.info.digest, pool: this.#pool, budget: this.#clips, onFailure },
+        sampling: (video) => this.#of(video).sampling,
+        onComplete: (video) => this.#complete(this.#of(video)),
+      }),
+      tap(({ video }) => this.#of(video).work.cut()),
+    )
+  }
+
+  #ofClips(requests: Observable<Request>): Observable<Clip> {
+    return requests.pipe(
+      filter(({ clip }) => clip !== undefined),
+      mergeMap((request) => from(this.#picture(request)).pipe(mergeMap((clip) => (clip ? of(clip) : EMPTY)))),
+    )
   }
 
   async #open(video: Video): Promise<OpenVideo> {
     const { places, reader, model } = this.#parts
-    const { work, sampling } = this.#of(video)
+    const { work, sampling, uri } = this.#of(video)
     const opened = await openVideo(video, work.skip, {
       ...{ places, reader, pool: this.#pool, sampling, side: model.info.size },
       signal: AbortSignal.any([this.#signal, work.signal]),
+      again: this.#failures.again(work),
     })
+    this.#failures.readable(uri)
     return { plans: opened.plans, frames: inTurn(opened.frames, work) }
   }
 
-  /** A clip that came with its pictures; undefined where it is a dead letter. */
+  /** A clip that came with its pictures; undefined where there is none to be had. */
   async #picture(request: Request): Promise<Clip | undefined> {
     const { clip, video, work } = request
     try {
       await this.#clips.room()
       if (clip === undefined || work.signal.aborted) return undefined
       this.#clips.take()
-      const made = await this.#decoded(clip, video).catch((error: unknown) => {
+      const made = await this.#pictured(clip, video, this.#failures.again(work)).catch((error: unknown) => {
         this.#clips.give()
         throw error
       })
@@ -266,10 +185,12 @@ export class ConsumeJob {
     }
   }
 
-  async #decoded(clip: ClipRecord, video: Video): Promise<Clip> {
+  async #pictured(clip: ClipRecord, video: Video, again: Again): Promise<Clip> {
     const { model, places } = this.#parts
     const { frames, size: side, digest: modelDigest } = model.info
-    const whole = await withFrames(clip, (uri, bytes) => places.read(uri, bytes))
+    const read = (uri: string, bytes: number): Promise<Uint8Array> => places.read(uri, bytes)
+    const whole = await persist(() => withFrames(clip, read), again)
+    if (whole !== clip) this.#failures.readable(clip.claim?.uri ?? '')
     return jpegClip(whole, video, { frames, side, modelDigest, pool: this.#pool })
   }
 
@@ -278,12 +199,18 @@ export class ConsumeJob {
     const { log, metrics } = this.#parts
     for (const { video, embedding } of batch) {
       const { work, slug, trace } = this.#of(video)
-      work.give(await resultRecords(embedding, slug, trace.carried, this.#context))
+      const records = () => resultRecords(embedding, slug, trace.carried, this.#context)
+      try {
+        work.give(await persist(records, this.#failures.again(work)))
+      } catch (error) {
+        if (!work.signal.aborted) throw error
+        continue
+      }
       const { clipId, source, start, end } = embedding
       log.debug({ clipId, source, start, end }, 'clip embedded')
       metrics.clip(slug.split('-')[0] ?? slug)
     }
-    this.counts.clips += batch.length
+    this.#counts.clips += batch.length
     this.#clips.give(batch.length)
   }
 
@@ -301,29 +228,20 @@ export class ConsumeJob {
 
   #failed(request: Request, error: StanflowError): void {
     request.leave()
-    // What looks like a damaged video while everything is being stopped may be none.
-    if (request.work.signal.aborted || this.#signal.aborted) return
-    this.#bury(request.work, error, request.trace)
-  }
-
-  #bury(work: Work, error: StanflowError, trace: Traced): void {
-    const { log, metrics, options } = this.#parts
-    const attempts = Math.max(1, work.deaths)
-    const { prefix, group } = options
-    work.end([deadLetter(topicName(prefix, 'dead-letter'), work.at, work.record, { error, attempts, group })])
-    trace.end(error)
-    metrics.deadLetter(error.code)
-    this.counts.deadLetters++
-    log.error(
-      { at: placeText(work.at, work.record.offset), code: error.code, reason: error.message },
-      'dead letter',
-    )
+    this.#failures.failed(request, error)
   }
 
   #of(video: Video): Request {
     const request = this.#requests.get(video)
     if (request === undefined) throw new StanflowError('INTERNAL', `${video.source} was not asked for`)
     return request
+  }
+}
+
+async function* counted<T>(items: AsyncIterable<T>, counts: { inputs: number }): AsyncGenerator<T> {
+  for await (const item of items) {
+    counts.inputs++
+    yield item
   }
 }
 

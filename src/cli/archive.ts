@@ -57,8 +57,8 @@ async function run(command: Command): Promise<void> {
   }
   const drain = drainOnSignals(() => undefined)
   try {
-    const summary = await watched('archive', config, ({ log, metrics, ready }) =>
-      archive(options, { signal: drain.signal, log, metrics, onReady: ready }),
+    const summary = await watched('archive', config, ({ log, metrics, ready, waiting }) =>
+      archive(options, { signal: drain.signal, log, metrics, onReady: ready, onWaiting: waiting }),
     )
     process.stdout.write(`${config.json ? JSON.stringify(summary) : text(summary)}\n`)
   } finally {

@@ -26,7 +26,7 @@ export async function watched<T>(
   let waitsFor = (): string | undefined => undefined
   const health = {
     failing: () => failure,
-    waiting: () => (isReady ? waitsFor() : 'the model is being loaded'),
+    waiting: () => waitsFor() ?? (isReady ? undefined : 'it is being started'),
   }
   const flush = await startTracing()
   const server =

@@ -80,13 +80,15 @@ export class Registry {
     } catch (cause) {
       throw new StanflowError('KAFKA_REGISTRY', `${what} cannot be reached.`, { cause })
     }
-    if (response.ok) return JSON.parse(text)
+    if (response.ok) return answerOf(text) ?? nowhere(`${what} answers ${path} with no JSON.`)
     const said = `${response.status}${text === '' ? '' : `, ${text.replaceAll(/\s+/g, ' ').slice(0, 300)}`}`
     if (response.status === 401 || response.status === 403) {
       throw new StanflowError('KAFKA_AUTH', `${what} refuses access (${said}).`, {
         hint: 'Write user and password into --registry: https://USER:PASSWORD@HOST.',
       })
     }
+    // A registry says what it does not have with a code of its own; another server knows nothing of the path.
+    if (response.status === 404 && !isMissing(answerOf(text))) nowhere(`${what} has no ${path} (${said}).`)
     const isSchema = response.status === 409 || response.status === 422 || response.status === 404
     throw new StanflowError(
       isSchema ? 'KAFKA_SCHEMA' : 'KAFKA_REGISTRY',
@@ -98,4 +100,24 @@ export class Registry {
       },
     )
   }
+}
+
+function answerOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** 40401, 40402, 40403: subject, version or schema that there is not. */
+function isMissing(answer: unknown): boolean {
+  const { error_code } = (answer ?? {}) as { error_code?: unknown }
+  return typeof error_code === 'number' && error_code >= 40400 && error_code < 40500
+}
+
+function nowhere(sentence: string): never {
+  throw new StanflowError('KAFKA_NO_REGISTRY', sentence, {
+    hint: 'No schema registry answers there: check the host and the path of --registry.',
+  })
 }

@@ -58,7 +58,7 @@ export class Wire {
     return Buffer.concat([head, this.#type(name).toBuffer(value)])
   }
 
-  /** @throws StanflowError KAFKA_SCHEMA, KAFKA_REGISTRY */
+  /** @throws StanflowError KAFKA_SCHEMA where the record is at fault; KAFKA_NO_REGISTRY, KAFKA_REGISTRY, KAFKA_AUTH */
   async decode<N extends ValueName>(name: N, bytes: Buffer | null): Promise<Values[N]> {
     if (bytes === null || bytes.length === 0)
       throw new StanflowError('KAFKA_SCHEMA', 'The record has no value.')
@@ -103,9 +103,7 @@ export class Wire {
   #reader(name: ValueName, id: number): Promise<(bytes: Buffer) => unknown> {
     const registry = this.#registry
     if (registry === undefined) {
-      throw new StanflowError('KAFKA_SCHEMA', 'The value is Avro, whose schema is in a registry.', {
-        hint: 'Name the schema registry with --registry.',
-      })
+      throw new StanflowError('KAFKA_NO_REGISTRY', 'The value is Avro, whose schema is in a registry.')
     }
     return remembered(this.#readers, `${name} ${id}`, async () => {
       const writer = avsc.Type.forSchema(JSON.parse(await registry.schema(id)) as Schema)

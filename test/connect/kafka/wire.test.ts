@@ -99,7 +99,13 @@ describe('values as Avro with a real registry', () => {
       await wire.decode('label', await new Wire({ prefix }).encode('label', VALUES.label)),
       VALUES.label,
     )
-    await assert.rejects(new Wire({ prefix }).decode('label', bytes), code('KAFKA_SCHEMA'))
+    await assert.rejects(new Wire({ prefix }).decode('label', bytes), code('KAFKA_NO_REGISTRY'))
+    const unknown = Buffer.from(bytes)
+    unknown.writeUInt32BE(999_999, 1)
+    await assert.rejects(new Wire({ prefix, registry }).decode('label', unknown), code('KAFKA_SCHEMA'))
+    // A server that is none, or a path that it does not serve at, is no fault of the record's.
+    const elsewhere = new Wire({ prefix, registry: new URL('/nowhere', registry).href })
+    await assert.rejects(elsewhere.decode('label', bytes), code('KAFKA_NO_REGISTRY'))
   })
 
   test('a schema that readers could not read is refused', async () => {

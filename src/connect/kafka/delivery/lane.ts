@@ -1,33 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { asStanflowError, StanflowError } from '../../../errors.js'
-import {
-  type Admin,
-  type ConsumedRecord,
-  type Consumer,
-  type KafkaClient,
-  type OutgoingRecord,
-  partitionKey,
-  type RecordBatch,
-  type TopicPartition,
-  type TransactionalProducer,
-} from '../client.js'
-import { FRESH, isSuspect, type Note, noteText, parseNote, takenOver } from './note.js'
+import { asStanflowError, type StanflowError } from '../../../errors.js'
+import { pauseMs } from '../../../persist.js'
+import type { Consumer, RecordBatch, TopicPartition } from '../client.js'
+import { type Cut, cut } from './cut.js'
+import { Hold, type HoldOptions, type Standing } from './hold.js'
+import { FRESH, isSuspect } from './note.js'
+import { Queue } from './queue.js'
 import { Work } from './work.js'
 
-export interface LaneOptions {
-  readonly at: TopicPartition
-  readonly client: KafkaClient
-  readonly admin: Admin
+export interface LaneOptions extends HoldOptions {
   readonly consumer: () => Consumer
-  readonly group: string
-  /** Names this process among the members of the group. */
-  readonly me: string
-  /** What results are made by: clips committed under another recipe do not count. */
-  readonly recipe: string
-  /** Deaths after which a record is not worked on any more. */
-  readonly attempts: number
-  /** Milliseconds. */
-  readonly transactionTimeout: number
   readonly events: LaneEvents
 }
 
@@ -41,47 +23,34 @@ export interface LaneEvents {
   readonly failed: (error: StanflowError) => void
 }
 
-interface Cut {
-  readonly records: readonly OutgoingRecord[]
-  readonly offset: bigint
-  readonly note: Note
-  readonly done: readonly Work[]
-}
-
-/** Records that wait for work; a partition is paused beyond it. */
-const QUEUE = 64
-const QUEUE_BYTES = 16 * 1024 * 1024
 /** Records worked on at once. */
 const IN_WORK = 64
-const TRANSACTION_BYTES = 2 * 1024 * 1024
 /** Results that come within this time share a transaction. */
 const LINGER_MS = 5
 /** Once a record was suspected, so many after it are worked on one by one too. */
 const WARY = 16
-const FATAL: readonly string[] = ['KAFKA_AUTH', 'KAFKA_FORBIDDEN', 'KAFKA_TOO_LARGE', 'KAFKA_TLS']
+const FATAL: readonly string[] = ['KAFKA_AUTH', 'KAFKA_FORBIDDEN', 'KAFKA_TOO_LARGE', 'KAFKA_TLS', 'INTERNAL']
 /** A broker that starts knows of no topics for a moment. */
 const MISSING_TRIES = 6
 const BACKOFF_MS = 200
 const MOST_BACKOFF_MS = 5000
+/** Someone else may have the partition: whoever of both does not belong there is about to hear of it. */
+const FENCED_MS = 1000
 
 /**
- * One partition, held by one transactional producer whose id is made of group, topic and partition. Taking hold of the
- * id fences whoever had the partition before, and only then is it read where the group stands: so between that reading
- * and any commit of this lane nobody else can have committed. Results, dead letters and offset go in one transaction.
- * Whatever goes wrong with it, the lane throws away what is not committed, takes hold anew and goes on from there.
+ * One partition: records come in, are worked on, and their results go out with the offset in one transaction after the
+ * other. Whatever goes wrong with one, the lane throws away what is not committed, takes hold of the partition anew and
+ * goes on from where the group stands.
  */
 export class Lane {
   readonly at: TopicPartition
   readonly #options: LaneOptions
-  #producer: TransactionalProducer | undefined
-  #state: 'opening' | 'open' | 'closed' = 'opening'
-  #queue: ConsumedRecord[] = []
-  #queuedBytes = 0
-  #paused = false
+  readonly #queue: Queue
   readonly #works: Work[] = []
+  #state: 'opening' | 'open' | 'closed' = 'opening'
+  #hold: Hold | undefined
   /** What is committed. */
-  #offset = 0n
-  #note: Note = FRESH
+  #standing: Standing = { offset: 0n, note: FRESH }
   #high = 0n
   #wary = 0
   #failures = 0
@@ -90,13 +59,16 @@ export class Lane {
   #scheduled = false
 
   constructor(options: LaneOptions) {
+    const { at, consumer } = options
     this.#options = options
-    this.at = options.at
+    this.at = at
+    this.#queue = new Queue({ pause: () => consumer().pause(at), resume: () => consumer().resume(at) })
     void this.#open()
   }
 
   get facts(): { queued: number; inWork: number; lag: number; open: boolean } {
-    const lag = this.#high > this.#offset ? Number(this.#high - this.#offset) : 0
+    const { offset } = this.#standing
+    const lag = this.#high > offset ? Number(this.#high - offset) : 0
     return { queued: this.#queue.length, inWork: this.#works.length, lag, open: this.#state === 'open' }
   }
 
@@ -109,14 +81,7 @@ export class Lane {
   put({ records, high }: RecordBatch): void {
     this.#high = high
     if (this.#state !== 'open') return
-    for (const record of records) {
-      this.#queue.push(record)
-      this.#queuedBytes += record.value?.length ?? 0
-    }
-    if (this.#queue.length >= QUEUE || this.#queuedBytes >= QUEUE_BYTES) {
-      this.#paused = true
-      this.#options.consumer().pause(this.at)
-    }
+    this.#queue.put(records)
     this.#options.events.ready()
   }
 
@@ -124,24 +89,16 @@ export class Lane {
   take(): Work | undefined {
     const most = this.suspicious ? 1 : IN_WORK
     if (this.#state !== 'open' || this.#works.length >= most) return undefined
-    const record = this.#queue.shift()
+    const record = this.#queue.take()
     if (record === undefined) return undefined
-    this.#queuedBytes -= record.value?.length ?? 0
-    if (this.#paused && this.#queue.length < QUEUE / 2 && this.#queuedBytes < QUEUE_BYTES / 2) {
-      this.#paused = false
-      this.#options.consumer().resume(this.at)
-    }
+    const { at } = this
+    const { offset, note } = this.#standing
     const isHead = this.#works.length === 0
     // Before the first record there may be marks of transactions; but clips were committed with the record's own offset.
-    const { deaths } = isHead ? this.#note : FRESH
-    const work = new Work({
-      at: this.at,
-      record,
-      skip: isHead && record.offset === this.#offset ? this.#note.clips : 0,
-      deaths,
-      quarantined: deaths >= this.#options.attempts,
-      onChange: () => this.#schedule(),
-    })
+    const { deaths } = isHead ? note : FRESH
+    const skip = isHead && record.offset === offset ? note.clips : 0
+    const quarantined = deaths >= this.#options.attempts
+    const work = new Work({ at, record, skip, deaths, quarantined, onChange: () => this.#schedule() })
     if (isHead) work.becomeHead()
     this.#works.push(work)
     return work
@@ -151,15 +108,10 @@ export class Lane {
   async takeSuspect(): Promise<Work | undefined> {
     const work = this.take()
     if (work === undefined || work.quarantined) return work
-    const producer = this.#producer
+    const hold = this.#hold
     await this.#enqueue(async () => {
-      if (this.#producer !== producer || this.#state !== 'open') return
-      await this.#transact({
-        records: [],
-        offset: this.#offset,
-        note: { ...this.#note, alone: true },
-        done: [],
-      })
+      if (this.#hold !== hold || this.#state !== 'open') return
+      await this.#stand({ ...this.#standing, note: { ...this.#standing.note, alone: true } })
     })
     return work.signal.aborted ? undefined : work
   }
@@ -169,8 +121,8 @@ export class Lane {
     await this.#enqueue(() => this.#commit())
     await this.#enqueue(async () => {
       if (this.#state !== 'open') return
-      const { by: _, alone: __, ...note } = this.#note
-      await this.#transact({ records: [], offset: this.#offset, note, done: [] })
+      const { by: _, alone: __, ...note } = this.#standing.note
+      await this.#stand({ ...this.#standing, note })
     })
   }
 
@@ -179,8 +131,8 @@ export class Lane {
     this.#state = 'closed'
     this.#loseWork()
     await this.#chain
-    await this.#producer?.close()
-    this.#producer = undefined
+    await this.#hold?.close()
+    this.#hold = undefined
   }
 
   async #open(): Promise<void> {
@@ -195,27 +147,17 @@ export class Lane {
   }
 
   async #takeHold(): Promise<void> {
-    const { client, admin, group, me, recipe, attempts, transactionTimeout } = this.#options
-    const { topic, partition } = this.at
-    const producer = await client.transactional(`${group}-${topic}-${partition}`, transactionTimeout)
-    if (this.#isClosed()) return producer.close()
-    this.#producer = producer
-    const committed = (await admin.checkpoints(group, topic)).find((one) => one.partition === partition)
-    const range = (await admin.ranges(topic)).find((one) => one.partition === partition)
-    if (range === undefined)
-      throw new StanflowError('KAFKA_TOPIC_MISSING', `${partitionKey(this.at)} is gone.`)
-    const isThere = committed !== undefined && committed.offset >= range.low
-    const found = isThere ? parseNote(committed.metadata) : FRESH
-    const members = found.by === undefined || found.by === me ? [] : await admin.members(group)
-    const note = takenOver(found, { me, recipe, attempts, isAlive: (by) => members.includes(by) })
-    this.#high = range.high
-    await this.#transact({ records: [], offset: isThere ? committed.offset : range.low, note, done: [] })
+    const hold = await Hold.take(this.#options)
+    if (this.#isClosed()) return hold.close()
+    this.#hold = hold
+    const { high, ...standing } = await hold.standing()
+    this.#high = high
+    await this.#stand(standing)
     if (this.#isClosed()) return
-    this.#wary = isSuspect(note, attempts) ? WARY : 0
+    this.#wary = isSuspect(standing.note, this.#options.attempts) ? WARY : 0
     this.#state = 'open'
-    this.#paused = false
     this.#failures = 0
-    this.#options.consumer().start(this.at, this.#offset)
+    this.#options.consumer().start(this.at, standing.offset)
   }
 
   #isClosed(): boolean {
@@ -233,52 +175,24 @@ export class Lane {
   }
 
   async #commit(): Promise<void> {
-    for (let cut = this.#cut(); cut !== undefined; cut = this.#cut()) await this.#transact(cut)
+    const { me: by, recipe } = this.#options
+    while (this.#state === 'open') {
+      const next = cut(this.#works, this.#standing, { by, recipe })
+      if (next === undefined) return
+      await this.#transact(next)
+    }
   }
 
-  /** What can be committed next: results in the order of the records, up to the first that is not done. */
-  #cut(): Cut | undefined {
-    if (this.#state !== 'open') return undefined
-    const records: OutgoingRecord[] = []
-    const done: Work[] = []
-    let [offset, clips] = [this.#offset, this.#note.clips]
-    let progress = false
-    let room = TRANSACTION_BYTES
-    for (const work of this.#works) {
-      const taken = work.take(room)
-      records.push(...taken.records)
-      for (const { value } of taken.records) room -= (value?.length ?? 0) + 100
-      progress ||= taken.clips > 0 || taken.done
-      if (!taken.done) {
-        // The offset of the first record may be beyond the committed one: in between are marks of transactions.
-        if (taken.clips > 0)
-          [offset, clips] = [work.record.offset, (offset === work.record.offset ? clips : 0) + taken.clips]
-        break
-      }
-      done.push(work)
-      ;[offset, clips] = [work.record.offset + 1n, 0]
-      if (room <= 0) break
-    }
-    if (!progress) return undefined
-    return {
-      records,
-      offset,
-      note: { clips, deaths: 0, by: this.#options.me, recipe: this.#options.recipe },
-      done,
-    }
+  #stand(standing: Standing): Promise<void> {
+    return this.#transact({ ...standing, records: [], done: [] })
   }
 
   async #transact({ records, offset, note, done }: Cut): Promise<void> {
-    const { group, events } = this.#options
-    const producer = this.#producer
-    if (producer === undefined) return
+    const { events } = this.#options
     const begun = performance.now()
-    const transaction = await producer.begin()
-    if (records.length > 0) await transaction.send(records)
-    await transaction.checkpoint(group, [{ ...this.at, offset, metadata: noteText(note) }])
-    await transaction.commit()
-    this.#offset = offset
-    this.#note = note
+    if (this.#hold === undefined) return
+    await this.#hold.commit(records, { offset, note })
+    this.#standing = { offset, note }
     this.#wary = Math.max(0, this.#wary - done.length)
     this.#works.splice(0, done.length)
     for (const work of done) work.commit()
@@ -303,26 +217,23 @@ export class Lane {
     const { consumer, events } = this.#options
     this.#loseWork()
     consumer().pause(this.at)
-    const producer = this.#producer
-    this.#producer = undefined
-    if (this.#isClosed()) {
-      await producer?.close()
-      return
-    }
+    const hold = this.#hold
+    this.#hold = undefined
+    if (this.#isClosed()) return hold?.close()
     this.#failures++
     events.lost(this.at, error)
-    const missing = error.code === 'KAFKA_TOPIC_MISSING' && this.#failures >= MISSING_TRIES
-    if (FATAL.includes(error.code) || error.code === 'INTERNAL' || missing) events.failed(error)
-    await producer?.close()
-    // Someone else may have the partition: whoever of both does not belong there is about to hear of it.
-    const wait = error.code === 'KAFKA_FENCED' ? 1000 : BACKOFF_MS * 2 ** Math.min(this.#failures - 1, 5)
-    await sleep(Math.min(wait, MOST_BACKOFF_MS) * (0.5 + Math.random()))
+    const isMissing = error.code === 'KAFKA_TOPIC_MISSING' && this.#failures >= MISSING_TRIES
+    if (FATAL.includes(error.code) || isMissing) events.failed(error)
+    await hold?.close()
+    const isFenced = error.code === 'KAFKA_FENCED'
+    await sleep(
+      isFenced ? pauseMs(0, FENCED_MS, FENCED_MS) : pauseMs(this.#failures - 1, BACKOFF_MS, MOST_BACKOFF_MS),
+    )
   }
 
   #loseWork(): void {
     for (const work of this.#works.splice(0)) work.lose()
-    this.#queue = []
-    this.#queuedBytes = 0
+    this.#queue.clear()
     this.#options.events.ready()
   }
 }
