@@ -10,7 +10,7 @@ export type { ArchiveHooks, ArchiveOptions, ArchiveSummary }
 
 /** Embeddings and labels from their topics → Parquet, every record in exactly one file. A broker that is away is waited for. */
 export async function archive(options: ArchiveOptions, hooks: ArchiveHooks = {}): Promise<ArchiveSummary> {
-  const client = await openKafka(options.kafka)
+  const client = hooks.client ?? (await openKafka(options.kafka))
   const places = new Places(options.s3)
   try {
     let isReached = false

@@ -1,3 +1,4 @@
+import type { KafkaClient } from '../../src/connect/kafka/client.js'
 import type { S3Settings } from '../../src/connect/s3/client.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import type { Metrics } from '../../src/telemetry/metrics.js'
@@ -31,6 +32,8 @@ export interface ArchiveHooks {
   readonly signal?: AbortSignal
   readonly log?: Logger
   readonly metrics?: Metrics
+  /** A client to use in place of the one that the options name. */
+  readonly client?: KafkaClient
   readonly onReady?: () => void
   readonly onWaiting?: (waiting: () => string | undefined) => void
 }

@@ -10,8 +10,13 @@ const HOLD_MS = 10_000
  * partitions stay where they are.
  */
 export class Forbidden {
+  readonly #holdMs: number
   readonly #readable = new Set<string>()
   readonly #held = new Map<string, Map<string, () => void>>()
+
+  constructor(holdMs = HOLD_MS) {
+    this.#holdMs = holdMs
+  }
 
   /** Bytes of this object came. */
   readable(uri: string): void {
@@ -39,7 +44,7 @@ export class Forbidden {
       this.#held.delete(bucket)
       return false
     }
-    setTimeout(() => this.#bury(bucket, id), HOLD_MS).unref()
+    setTimeout(() => this.#bury(bucket, id), this.#holdMs).unref()
     return true
   }
 

@@ -47,7 +47,7 @@ async function hold(kind: string): Promise<string> {
     const socket = connect(path)
     try {
       await once(socket, 'connect')
-      const [line] = (await once(socket, 'data')) as [Buffer]
+      const [line] = (await Promise.race([once(socket, 'data'), hungUp(socket)])) as [Buffer]
       connections.push(socket)
       socket.on('error', () => undefined).unref()
       return line.toString()
@@ -72,6 +72,12 @@ async function hold(kind: string): Promise<string> {
     }
   }
   throw new Error(`no ${kind} came up: ${said}`)
+}
+
+/** A holder that was about to end lets nobody in. */
+async function hungUp(socket: Socket): Promise<never> {
+  await once(socket, 'close')
+  throw Object.assign(new Error('it hung up'), { code: 'ECONNRESET' })
 }
 
 after(() => {
