@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the tests need beyond `npm ci`: ffmpeg, a browser, a Python with pyarrow and DuckDB in .cache/py, an S3 server in .cache/bin,
-# a Kafka broker and a schema registry in .cache/kafka, TensorFlow under tfjs-node, and OpenVINO in .cache/openvino. Says
-# nothing when all is there.
+# a Kafka broker and a schema registry in .cache/kafka, a second Kafka client in .cache/confluent, TensorFlow under
+# tfjs-node, and OpenVINO in .cache/openvino. Says nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,3 +40,4 @@ if ! command -v "${CXX:-g++}" > /dev/null && [ "$(id -u)" = 0 ] && command -v ap
 fi
 node infra/build-tfjs.mjs
 bash infra/build-openvino.sh
+bash infra/build-confluent.sh

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os'
 import { promisify } from 'node:util'
+import { loadLibrary } from '../src/connect/kafka/confluent/library.js'
 import { type EngineReport, PRECISIONS, type Precision } from '../src/engine/engine.js'
 import { probeEngines, quickest } from '../src/engine/select.js'
 import { findFfmpeg } from '../src/media/ffmpeg/find.js'
@@ -16,20 +17,22 @@ export interface Diagnosis {
   /** What `--engine auto` takes for each precision, such as `openvino on cpu`; absent where nothing computes it. */
   readonly auto: Readonly<Partial<Record<Precision, string>>>
   readonly readers: readonly Finding[]
+  readonly kafkaClients: readonly Finding[]
   readonly servers: readonly Finding[]
 }
 
 /** Looks at everything a pipeline may use; changes nothing and never throws. */
 export async function diagnose(where: Servers): Promise<Diagnosis> {
-  const [machine, engines, readers, servers] = await Promise.all([
+  const [machine, engines, readers, kafkaClients, servers] = await Promise.all([
     lookAtMachine(),
     probeEngines(),
     lookAtReaders(),
+    lookAtClients(),
     lookAtServers(where),
   ])
   const auto = PRECISIONS.map((precision) => [precision, quickest(engines, precision)] as const)
   const choices = auto.filter(([, way]) => way !== undefined)
-  return { machine, engines, auto: Object.fromEntries(choices), readers, servers }
+  return { machine, engines, auto: Object.fromEntries(choices), readers, kafkaClients, servers }
 }
 
 const run = promisify(execFile)
@@ -86,5 +89,16 @@ async function lookAtReaders(): Promise<readonly Finding[]> {
     library.version === undefined
       ? { name: 'node-av', ok: false, detail: library.error, hint: 'Run `npm ci` again.' }
       : { name: 'node-av', ok: true, detail: `FFmpeg ${library.version}'s libraries, in its own package` },
+  ]
+}
+
+async function lookAtClients(): Promise<readonly Finding[]> {
+  const confluent = await loadLibrary().then(
+    ({ librdkafkaVersion }) => ({ ok: true, detail: `librdkafka ${librdkafkaVersion}` }),
+    () => ({ ok: false, detail: 'not installed; only --kafka-client confluent needs it' }),
+  )
+  return [
+    { name: 'kafkajs', ok: true, detail: 'part of stanflow' },
+    { name: 'confluent', ...confluent },
   ]
 }

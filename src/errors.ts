@@ -70,6 +70,8 @@ const CATALOGUE = {
   S3_UNAVAILABLE:
     'Check --s3-endpoint and the network, then run the same command again: it goes on where it stopped.',
   S3_REFUSED: 'The message is what the server says; check the bucket and its settings.',
+  CLIENT_MISSING:
+    'Install it beside stanflow: npm install --ignore-scripts=false @confluentinc/kafka-javascript (see docs/kafka.md), or use --kafka-client kafkajs.',
   KAFKA_UNREACHABLE:
     'Check --brokers, that the broker runs, and that the address it advertises is reachable.',
   KAFKA_AUTH: 'Check --sasl, --sasl-username and the password in STANFLOW_SASL_PASSWORD.',

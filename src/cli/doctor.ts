@@ -31,13 +31,14 @@ export function addDoctorCommand(program: Command): void {
     })
 }
 
-function text({ machine, engines, auto, readers, servers }: Diagnosis): string {
+function text({ machine, engines, auto, readers, kafkaClients, servers }: Diagnosis): string {
   const choices = Object.entries(auto).map((choice): readonly string[] => choice)
   return [
     ...section('Machine', machine.map(row)),
     ...section('Engines', engines.map(engineRow)),
     ...section('--engine auto takes', choices.length === 0 ? [['nothing: no engine works here']] : choices),
     ...section('Readers', readers.map(row)),
+    ...section('Kafka clients', kafkaClients.map(row)),
     ...section('Servers', servers.map(row)),
     ...hints([...machine, ...engines.map(asFinding), ...readers, ...servers]),
   ].join('\n')

@@ -4,7 +4,7 @@ import { CONFIG_KEYS, type Config, type ConfigKey, type Group } from '../config/
 
 /** What every command that speaks with Kafka takes. */
 export const CLUSTER: readonly ConfigKey[] = [
-  ...['brokers', 'prefix', 'registry', 'compression'],
+  ...['brokers', 'prefix', 'registry', 'kafkaClient', 'compression'],
   ...['tls', 'tlsCa', 'tlsCert', 'tlsKey', 'sasl', 'saslUsername', 'saslPassword', 'saslTokenFile'],
 ] as readonly ConfigKey[]
 

@@ -17,6 +17,7 @@ export async function kafkaSettings(config: Config): Promise<KafkaSettings> {
   const sasl = saslSettings(config)
   return {
     brokers,
+    client: config.kafkaClient,
     compression: config.compression,
     ...(tls !== undefined && { tls }),
     ...(sasl !== undefined && { sasl }),

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { CLIENT_NAMES } from '../connect/kafka/open.js'
 import { DEVICES, ENGINE_NAMES, PRECISIONS } from '../engine/engine.js'
 import { HWACCELS } from '../media/live/settings.js'
 import { parseRepo } from '../model/hub/repo.js'
@@ -224,6 +225,10 @@ export const configSchema = z.object({
     unset: 'values are JSON',
     // It may hold a user and a password.
     secret: true,
+  }),
+  kafkaClient: key(choice(...CLIENT_NAMES), 'kafkajs', {
+    group: 'Kafka',
+    about: 'library that speaks with the brokers; confluent is librdkafka, which is installed by hand',
   }),
   compression: key(choice('zstd', 'lz4', 'gzip', 'none'), 'zstd', {
     group: 'Kafka',

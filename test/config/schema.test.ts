@@ -59,6 +59,7 @@ const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[Co
   attempts: { text: '5', yaml: 5, value: 5 },
   rules: { text: '/rules.yaml', yaml: '/rules.yaml', value: '/rules.yaml' },
   batchDeadline: { text: '20ms', yaml: 0.02, value: 0.02 },
+  kafkaClient: { text: 'confluent', yaml: 'confluent', value: 'confluent' },
   clipsTo: { text: 's3://b/clips', yaml: 's3://b/clips', value: 's3://b/clips' },
   index: { text: 's3://b/index', yaml: 's3://b/index', value: 's3://b/index' },
   rollRecords: { text: '50', yaml: 50, value: 50 },

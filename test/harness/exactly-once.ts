@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ConsumeOptions } from '../../pipelines/consume.js'
 import type { Admin, KafkaClient } from '../../src/connect/kafka/client.js'
-import { openKafka } from '../../src/connect/kafka/open.js'
+import { type ClientName, openKafka } from '../../src/connect/kafka/open.js'
 import { readTopics } from '../../src/connect/kafka/read-topic.js'
 import { topicName, topicSpecs } from '../../src/connect/kafka/topics.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
@@ -36,6 +36,8 @@ export interface HarnessOptions {
   readonly partitions: number
   /** Consumers die by their own hand after so many transactions each, between sending results and committing. */
   readonly diesAt?: number
+  /** The library that consumers and archiver speak with the broker by. */
+  readonly client?: ClientName
   /** Results are sent outside of transactions: the harness must find that. */
   readonly unsafe: boolean
   readonly seed: number
@@ -108,6 +110,7 @@ export async function exactlyOnce(options: HarnessOptions): Promise<HarnessRepor
       AWS_MAX_ATTEMPTS: '2',
       STANFLOW_BROKERS: broker.addresses.plain,
       STANFLOW_PREFIX: PREFIX,
+      STANFLOW_KAFKA_CLIENT: options.client ?? 'kafkajs',
       STANFLOW_SESSION_TIMEOUT: '6s',
     }
     for (let n = 0; n < options.consumers; n++) fleet.start(consumer(n, options, broker, env))
@@ -168,7 +171,12 @@ export async function exactlyOnce(options: HarnessOptions): Promise<HarnessRepor
   }
 }
 
-function consumer(n: number, { unsafe, diesAt }: HarnessOptions, broker: Broker, env: NodeJS.ProcessEnv) {
+function consumer(
+  n: number,
+  { unsafe, diesAt, client = 'kafkajs' }: HarnessOptions,
+  broker: Broker,
+  env: NodeJS.ProcessEnv,
+) {
   const name = `consumer-${n}`
   // The harness's own kills are no reason to give a message up.
   const attempts = 1000
@@ -179,7 +187,7 @@ function consumer(n: number, { unsafe, diesAt }: HarnessOptions, broker: Broker,
   }
   const options: ConsumeOptions = {
     ...{
-      kafka: { brokers: [broker.addresses.plain] },
+      kafka: { brokers: [broker.addresses.plain], client },
       prefix: PREFIX,
       group: `${PREFIX}consume`,
     },

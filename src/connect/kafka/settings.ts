@@ -19,6 +19,8 @@ export type SaslSettings =
 
 /** How to reach a cluster. */
 export interface KafkaSettings {
+  /** The library that speaks with it. Default: kafkajs. */
+  readonly client?: 'kafkajs' | 'confluent'
   /** `host:port`, one or more. */
   readonly brokers: readonly string[]
   readonly tls?: TlsSettings

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
-import { openKafka } from '../../../src/connect/kafka/open.js'
+import { CLIENT_NAMES, openKafka } from '../../../src/connect/kafka/open.js'
 import type { KafkaSettings, SaslSettings } from '../../../src/connect/kafka/settings.js'
 import { StanflowError } from '../../../src/errors.js'
 import { type BrokerAddresses, USER } from '../../support/broker.js'
@@ -13,55 +13,59 @@ function token(): string {
   return `${part({ alg: 'none' })}.${part({ sub: USER.username, iat: now, exp: now + 600 })}.`
 }
 
-describe('a broker that asks who is there', () => {
-  let broker: BrokerAddresses
-  before(async () => {
-    broker = await sharedBroker()
-  })
+for (const name of CLIENT_NAMES)
+  describe(`a broker that asks who is there, and ${name}`, () => {
+    let broker: BrokerAddresses
+    before(async () => {
+      broker = await sharedBroker()
+    })
 
-  const topics = async (settings: KafkaSettings): Promise<number> => {
-    const client = await openKafka(settings)
-    try {
-      return (await (await client.admin()).describeTopics()).length
-    } finally {
-      await client.close()
+    const topics = async (settings: KafkaSettings): Promise<number> => {
+      const client = await openKafka(settings, name)
+      try {
+        return (await (await client.admin()).describeTopics()).length
+      } finally {
+        await client.close()
+      }
     }
-  }
-  const refused = (settings: KafkaSettings, code: string): Promise<void> =>
-    assert.rejects(topics(settings), (error) => {
-      assert.ok(error instanceof StanflowError, String(error))
-      assert.equal(error.code, code, error.message)
-      assert.doesNotMatch(error.message, new RegExp(USER.password))
-      return true
+    const refused = (settings: KafkaSettings, code: string): Promise<void> =>
+      assert.rejects(topics(settings), (error) => {
+        assert.ok(error instanceof StanflowError, String(error))
+        assert.equal(error.code, code, error.message)
+        assert.doesNotMatch(error.message, new RegExp(USER.password))
+        return true
+      })
+
+    test('TLS: taken with the CA, refused without', async () => {
+      await topics({ brokers: [broker.tls], tls: { ca: broker.ca } })
+      await refused({ brokers: [broker.tls], tls: {} }, 'KAFKA_TLS')
+      await refused({ brokers: [broker.plain], tls: { ca: broker.ca } }, 'KAFKA_TLS')
     })
 
-  test('TLS: taken with the CA, refused without', async () => {
-    await topics({ brokers: [broker.tls], tls: { ca: broker.ca } })
-    await refused({ brokers: [broker.tls], tls: {} }, 'KAFKA_TLS')
-    await refused({ brokers: [broker.plain], tls: { ca: broker.ca } }, 'KAFKA_TLS')
-  })
+    for (const mechanism of ['scram-sha-256', 'scram-sha-512'] as const) {
+      test(`${mechanism} over TLS: taken with the password, refused with another`, async () => {
+        const tls = { ca: broker.ca }
+        await topics({ brokers: [broker.scram], tls, sasl: { mechanism, ...USER } })
+        await refused(
+          { brokers: [broker.scram], tls, sasl: { mechanism, ...USER, password: 'wrong' } },
+          'KAFKA_AUTH',
+        )
+      })
+    }
 
-  for (const mechanism of ['scram-sha-256', 'scram-sha-512'] as const) {
-    test(`${mechanism} over TLS: taken with the password, refused with another`, async () => {
-      const tls = { ca: broker.ca }
-      await topics({ brokers: [broker.scram], tls, sasl: { mechanism, ...USER } })
-      await refused(
-        { brokers: [broker.scram], tls, sasl: { mechanism, ...USER, password: 'wrong' } },
-        'KAFKA_AUTH',
-      )
+    test('PLAIN: taken with the password, refused with another or another mechanism', async () => {
+      const sasl: SaslSettings = { mechanism: 'plain', ...USER }
+      await topics({ brokers: [broker.sasl], sasl })
+      await refused({ brokers: [broker.sasl], sasl: { ...sasl, password: 'wrong' } }, 'KAFKA_AUTH')
+      await refused({ brokers: [broker.sasl], sasl: { ...sasl, mechanism: 'scram-sha-256' } }, 'KAFKA_AUTH')
     })
-  }
 
-  test('PLAIN: taken with the password, refused with another or another mechanism', async () => {
-    const sasl: SaslSettings = { mechanism: 'plain', ...USER }
-    await topics({ brokers: [broker.sasl], sasl })
-    await refused({ brokers: [broker.sasl], sasl: { ...sasl, password: 'wrong' } }, 'KAFKA_AUTH')
-    await refused({ brokers: [broker.sasl], sasl: { ...sasl, mechanism: 'scram-sha-256' } }, 'KAFKA_AUTH')
+    test('OAUTHBEARER: taken with a token, refused with what is none', async () => {
+      await topics({
+        brokers: [broker.oauth],
+        sasl: { mechanism: 'oauthbearer', token: async () => token() },
+      })
+      const sasl: SaslSettings = { mechanism: 'oauthbearer', token: async () => 'nonsense' }
+      await refused({ brokers: [broker.oauth], sasl }, 'KAFKA_AUTH')
+    })
   })
-
-  test('OAUTHBEARER: taken with a token, refused with what is none', async () => {
-    await topics({ brokers: [broker.oauth], sasl: { mechanism: 'oauthbearer', token: async () => token() } })
-    const sasl: SaslSettings = { mechanism: 'oauthbearer', token: async () => 'nonsense' }
-    await refused({ brokers: [broker.oauth], sasl }, 'KAFKA_AUTH')
-  })
-})

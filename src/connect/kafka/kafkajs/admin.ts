@@ -100,7 +100,8 @@ export class KafkaJsAdmin implements Admin {
         .filter(({ offset }) => BigInt(offset) >= 0n)
         .map(({ partition, offset, metadata }) => ({
           ...{ topic, partition, offset: BigInt(offset) },
-          ...(metadata !== null && metadata !== '' && { metadata }),
+          // librdkafka's binding ends texts with a zero.
+          ...(metadata !== null && metadata !== '' && { metadata: metadata.replace(/\0$/, '') }),
         }))
     })
   }
