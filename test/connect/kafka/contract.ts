@@ -104,6 +104,10 @@ export function contract(name: ClientName): void {
       assert.equal((await admin.topicConfig(spec.topic))['retention.ms'], '1234567')
     })
 
+    test('the cluster has a name of its own', async () => {
+      assert.match(await admin.clusterId(), /^[\w-]{22}$/)
+    })
+
     test('records come as they were sent, in every compression', async () => {
       const name_ = await topic()
       const long = 'abc '.repeat(5000)

@@ -19,19 +19,17 @@ const [EARLIEST, LATEST] = [{ timestamp: -2 }, { timestamp: -1 }]
 const TRIES = 50
 const PAUSE_MS = 100
 
+type Aside = <T>(ask: (admin: Admin) => Promise<T>) => Promise<T>
+
 export class ConfluentAdmin implements Admin {
   readonly #admin: LibraryAdmin
-  readonly #configOf: (topic: string) => Promise<Readonly<Record<string, string>>>
+  readonly #aside: Aside
   readonly #heard = new Heard()
 
-  /** @param configOf reads a topic's configuration, which this library cannot */
-  constructor(
-    library: Library,
-    conf: Conf,
-    configOf: (topic: string) => Promise<Readonly<Record<string, string>>>,
-  ) {
+  /** @param aside asks another client what this library cannot tell */
+  constructor(library: Library, conf: Conf, aside: Aside) {
     this.#admin = library.AdminClient.create(conf, this.#heard.listeners)
-    this.#configOf = configOf
+    this.#aside = aside
   }
 
   /** Nothing is connected before something is asked. */
@@ -70,7 +68,11 @@ export class ConfluentAdmin implements Admin {
   }
 
   topicConfig(topic: string): Promise<Readonly<Record<string, string>>> {
-    return this.#configOf(topic)
+    return this.#aside((admin) => admin.topicConfig(topic))
+  }
+
+  clusterId(): Promise<string> {
+    return this.#aside((admin) => admin.clusterId())
   }
 
   async ranges(topic: string): Promise<readonly Range[]> {

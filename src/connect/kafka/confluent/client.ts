@@ -38,7 +38,7 @@ export class ConfluentClient implements KafkaClient {
   }
 
   async admin(): Promise<Admin> {
-    const admin = new ConfluentAdmin(this.#library, confOf(this.#settings), (topic) => this.#configOf(topic))
+    const admin = new ConfluentAdmin(this.#library, confOf(this.#settings), (ask) => this.#aside(ask))
     return this.#keep(await this.#connected(admin))
   }
 
@@ -68,11 +68,11 @@ export class ConfluentClient implements KafkaClient {
     await Promise.allSettled([...closing, ...groups])
   }
 
-  /** The library cannot read configurations; kafkajs, which is always there, can. */
-  async #configOf(topic: string): Promise<Readonly<Record<string, string>>> {
+  /** The library reads neither configurations nor the cluster's name; kafkajs, which is always there, does. */
+  async #aside<T>(ask: (admin: Admin) => Promise<T>): Promise<T> {
     const client = new KafkaJsClient(this.#settings)
     try {
-      return await (await client.admin()).topicConfig(topic)
+      return await ask(await client.admin())
     } finally {
       await client.close()
     }
