@@ -54,6 +54,8 @@ const Clips = z.strictObject({
     .default([...MOTION_NAMES]),
   /** Weight of each of the two losses that name the motion. */
   named: z.number().min(0).default(1),
+  /** Weight of the loss over captions without motion. */
+  objects: z.number().min(0).default(1),
   /** Only scenes of one object. */
   single: z.boolean().default(false),
   /** Before the first step the branch's spatial layers become those of CLIP beside them. */

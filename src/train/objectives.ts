@@ -31,7 +31,7 @@ export function pictureLoss(tf: Tf, net: Forward, batch: PictureBatch, motions: 
   ])
   const bearing = shareLoss(tf, net.head('bearings', cls), upload(tf, batch.bearings))
   const apart = spreadLoss(tf, net.texts(motions), APART)
-  const total = tf.addN([nce, tf.mul(named, 0.3), bearing, tf.mul(apart, spread)])
+  const total = tf.addN([nce, tf.mul(named, 0.3), tf.mul(bearing, 3), tf.mul(apart, spread)])
   return { total, parts: { nce, named, bearing, apart } }
 }
 
@@ -53,6 +53,8 @@ export interface ClipOptions {
   readonly spread: number
   /** Weight of each of the two losses that name the motion. */
   readonly named: number
+  /** Weight of the loss over captions without motion. */
+  readonly objects: number
   readonly frames: number
   /** CLIP's features, where it is frozen. */
   readonly trunk?: VisionOutput<Tensor>
@@ -64,7 +66,7 @@ export interface ClipOptions {
  * by a head on the branch's class token that training alone has.
  */
 export function clipLoss(tf: Tf, net: Forward, batch: ClipBatch, motions: Texts, options: ClipOptions): Loss {
-  const { spread, named, frames, trunk = net.trunk(batch.pixels) } = options
+  const { spread, named, objects: plain, frames, trunk = net.trunk(batch.pixels) } = options
   const { video, cls } = net.clips(withReverse(tf, trunk, frames), options.noise)
   const meet = meeting(tf, net, video)
   const motionTexts = net.texts(motions)
@@ -74,6 +76,12 @@ export function clipLoss(tf: Tf, net: Forward, batch: ClipBatch, motions: Texts,
   const motion = shareLoss(tf, tf.mul(tf.matMul(video, motionTexts, false, true), net.scale()), shares)
   const head = shareLoss(tf, net.head('motions', cls), shares)
   const apart = spreadLoss(tf, motionTexts, APART)
-  const total = tf.addN([nce, objects, tf.mul(motion, named), tf.mul(head, named), tf.mul(apart, spread)])
+  const total = tf.addN([
+    nce,
+    tf.mul(objects, plain),
+    tf.mul(motion, named),
+    tf.mul(head, named),
+    tf.mul(apart, spread),
+  ])
   return { total, parts: { nce, objects, motion, head, apart } }
 }

@@ -135,7 +135,8 @@ export class Trainer {
     const rates = { dropout: stage.dropout, dropPath: stage['drop-path'] }
     // Every computation of this loss has the same noise.
     const noise = () => branchNoise(tf, rates, `${this.#config.seed} ${stage.name} ${step} ${part}`)
-    const options = () => ({ spread, named: stage.named, frames, noise: noise(), ...(trunk && { trunk }) })
+    const { named, objects } = stage
+    const options = () => ({ spread, named, objects, frames, noise: noise(), ...(trunk && { trunk }) })
     return (weights) => clipLoss(tf, forward(weights), batch, this.#motions, options())
   }
 }
