@@ -2,6 +2,7 @@
 import './heap.js'
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../version.js'
+import { addAblateCommand } from './ablate.js'
 import { addArchiveCommand } from './archive.js'
 import { addBackfillCommand } from './backfill.js'
 import { addConfigCommand } from './config.js'
@@ -60,6 +61,7 @@ function build(): Command {
   addEvaluateCommand(program)
   addTrainCommand(program)
   addIngestCommand(program)
+  addAblateCommand(program)
   addTopicsCommand(program)
   addSubmitCommand(program)
   addConsumeCommand(program)

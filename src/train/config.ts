@@ -45,7 +45,7 @@ const Pictures = z.strictObject({
 })
 
 /** CLIP with its branch on clips, each batch forwards and backwards. */
-const Clips = z.strictObject({
+export const Clips = z.strictObject({
   ...Shared,
   kind: z.literal('clips'),
   motions: z
@@ -68,7 +68,7 @@ const Clips = z.strictObject({
   'drop-path': share.lt(1).default(0),
 })
 
-const TrainFile = z.strictObject({
+export const TrainFile = z.strictObject({
   seed: z.int().default(1),
   threads: count.optional(),
   /** Frames in a clip. */
@@ -86,6 +86,10 @@ const TrainFile = z.strictObject({
     depth: count.default(2),
     /** Where the temperature of the NCE starts; a group for `logit_scale` says whether it is learnt or stays. */
     temperature: z.number().positive().default(0.07),
+    /** The paper's W_proj in front of the STAN layers behind the first. */
+    projection: z.boolean().default(false),
+    /** Patterns of tensors that begin at 0. */
+    zero: z.array(z.string()).default([]),
   }),
   data: z.strictObject({
     /** Clips to train on, and scenes of each kind to validate on. */
@@ -114,14 +118,17 @@ export type PicturesStage = Extract<Stage, { kind: 'pictures' }>
 export type ClipsStage = Extract<Stage, { kind: 'clips' }>
 
 /** Reads a `train.yaml`. @throws StanflowError CONFIG_INVALID */
-export async function readTrainConfig(path: string): Promise<TrainConfig> {
+export const readTrainConfig = (path: string): Promise<TrainConfig> => readYaml(path, TrainFile)
+
+/** @throws StanflowError CONFIG_INVALID */
+export async function readYaml<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
   let json: unknown
   try {
     json = parse(await readFile(path, 'utf8'))
   } catch (cause) {
     throw new StanflowError('CONFIG_INVALID', `cannot read ${path} as YAML`, { cause })
   }
-  const parsed = TrainFile.safeParse(json)
+  const parsed = schema.safeParse(json)
   if (!parsed.success)
     throw new StanflowError('CONFIG_INVALID', `${path}: ${z.prettifyError(parsed.error)}`, {
       hint: 'docs/training.md lists every key.',

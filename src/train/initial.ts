@@ -32,13 +32,20 @@ const SPREADS: readonly (readonly [RegExp, number | undefined])[] = [
 function draw(name: string, shape: readonly number[], seed: number): Float32Array {
   const data = new Float32Array(shape.reduce((product, side) => product * side, 1))
   if (name.endsWith('.bias')) return data
-  if (/norm\d?\.weight$/.test(name)) return data.fill(1)
+  if (/(norm\d?|ln_\d)\.weight$/.test(name)) return data.fill(1)
+  // W_proj begins as the layer without it.
+  if (/STAN_proj_layers.*weight$/.test(name)) return identity(data, shape[0] as number)
   const fanIn = shape.slice(1).reduce((product, side) => product * side, 1)
-  const residual = /(out_proj|fc2|temporal_fc|\.up)\.weight$/.test(name) ? 0.4 : 1
+  const residual = /(out_proj|fc2|c_proj|temporal_fc|\.up)\.weight$/.test(name) ? 0.4 : 1
   const spread = SPREADS.find(([pattern]) => pattern.test(name))?.[1] ?? residual * fanIn ** -0.5
   const random = randomFrom(`weights ${seed} ${name}`)
   const scale = spread * Math.sqrt(6)
   for (let i = 0; i < data.length; i++) data[i] = (random.next() + random.next() - 1) * scale
+  return data
+}
+
+function identity(data: Float32Array, side: number): Float32Array {
+  for (let i = 0; i < side; i++) data[i * side + i] = 1
   return data
 }
 

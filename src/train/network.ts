@@ -40,9 +40,25 @@ export class Forward {
     return this.#tf.minimum(this.#tf.exp(this.weight('logit_scale')), 100)
   }
 
-  /** CLIP on frames `[N, S, S, 3]`. */
+  /** CLIP on the frames of clips, `[B·T, S, S, 3]`. */
   trunk(pixels: Uint8Array): VisionOutput<Tensor> {
-    return clipVision(this.#g, this.#net.config.vision, this.#upload(pixels), 'uint8')
+    return this.#vision(this.#upload(pixels))
+  }
+
+  /** The same, and behind it the clips with time running backwards. */
+  bothWays(pixels: Uint8Array): VisionOutput<Tensor> {
+    const frames = this.#upload(pixels)
+    if (this.#net.structure.insert === undefined)
+      return withReverse(this.#tf, this.#vision(frames), this.#net.frames)
+    // Each frame's features depend on its clip: what runs backwards has features of its own.
+    return this.#vision(reversedToo(this.#tf, frames, this.#net.frames))
+  }
+
+  #vision(frames: Tensor): VisionOutput<Tensor> {
+    const { config, structure, frames: T } = this.#net
+    const { insert } = structure
+    const change = insert && ((n: number, hidden: Tensor) => insert(this.#g, config, n, hidden, T))
+    return clipVision(this.#g, config.vision, frames, 'uint8', change)
   }
 
   /** Class tokens of frames `[N, S, S, 3]`, `[N, D]`. */
@@ -94,12 +110,13 @@ export class Forward {
   }
 }
 
-/** The clips, and behind them the same clips with time running backwards. */
-export function withReverse(tf: Tf, vision: VisionOutput<Tensor>, frames: number): VisionOutput<Tensor> {
-  const both = (x: Tensor): Tensor => {
-    const clips = tf.reshape(x, [-1, frames, ...x.shape.slice(1)])
-    return tf.reshape(tf.concat([clips, tf.reverse(clips, 1)], 0), [-1, ...x.shape.slice(1)])
-  }
-  const layers = new Map([...vision.layers].map(([n, hidden]) => [n, both(hidden)]))
-  return { layers, cls: both(vision.cls) }
+/** Frames of clips `[B·T, …]`, and behind them the same clips with time running backwards. */
+function reversedToo(tf: Tf, x: Tensor, frames: number): Tensor {
+  const clips = tf.reshape(x, [-1, frames, ...x.shape.slice(1)])
+  return tf.reshape(tf.concat([clips, tf.reverse(clips, 1)], 0), [-1, ...x.shape.slice(1)])
+}
+
+function withReverse(tf: Tf, vision: VisionOutput<Tensor>, frames: number): VisionOutput<Tensor> {
+  const layers = new Map([...vision.layers].map(([n, hidden]) => [n, reversedToo(tf, hidden, frames)]))
+  return { layers, cls: reversedToo(tf, vision.cls, frames) }
 }

@@ -3,7 +3,7 @@ import type { VisionOutput } from '../model/clip.js'
 import type { BranchNoise } from '../model/temporal/temporal.js'
 import type { Captions, ClipBatch, PictureBatch, Texts } from './batches.js'
 import { pairLoss, shareLoss, spreadLoss } from './loss.js'
-import { type Forward, withReverse } from './network.js'
+import type { Forward } from './network.js'
 import type { Matrix } from './targets.js'
 
 /** A loss and what it is made of, all scalars. */
@@ -55,8 +55,7 @@ export interface ClipOptions {
   readonly named: number
   /** Weight of the loss over captions without motion. */
   readonly objects: number
-  readonly frames: number
-  /** CLIP's features, where it is frozen. */
+  /** CLIP's features both ways, where it is frozen. */
   readonly trunk?: VisionOutput<Tensor>
   readonly noise?: BranchNoise<Tensor>
 }
@@ -66,8 +65,8 @@ export interface ClipOptions {
  * by a head on the branch's class token that training alone has.
  */
 export function clipLoss(tf: Tf, net: Forward, batch: ClipBatch, motions: Texts, options: ClipOptions): Loss {
-  const { spread, named, objects: plain, frames, trunk = net.trunk(batch.pixels) } = options
-  const { video, cls } = net.clips(withReverse(tf, trunk, frames), options.noise)
+  const { spread, named, objects: plain, trunk = net.bothWays(batch.pixels) } = options
+  const { video, cls } = net.clips(trunk, options.noise)
   const meet = meeting(tf, net, video)
   const motionTexts = net.texts(motions)
   const shares = upload(tf, batch.motions)

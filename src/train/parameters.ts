@@ -31,6 +31,12 @@ export function ratesOf(names: Iterable<string>, groups: readonly Group[]): Read
   return rates
 }
 
+/** Whether a name matches any of the patterns. */
+export function matcher(patterns: readonly string[]): (name: string) => boolean {
+  const compiled = patterns.map(glob)
+  return (name) => compiled.some((pattern) => pattern.test(name))
+}
+
 function glob(pattern: string): RegExp {
   const parts = pattern.split('*').map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'))
   return new RegExp(`^${parts.join('.*')}$`)

@@ -3,19 +3,14 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Tf } from '../engine/tfjs/algebra.js'
 import { StanflowError } from '../errors.js'
-import { parseClipConfig } from '../model/config.js'
-import { clipShapes } from '../model/shapes.js'
-import { structureNamed } from '../model/temporal/structures.js'
-import { createTokenizer } from '../model/tokenizer.js'
-import { COLOUR_NAMES, MOTION_NAMES, SHAPES } from '../scenes/vocabulary.js'
+import { assemble } from './assemble.js'
 import { Batches, type BatchSets } from './batches.js'
+import { begin, forgetMoments } from './begin.js'
 import { type Position, readCheckpoint, saveCheckpoint, saveModel } from './checkpoint.js'
-import { clipJson, type Stage, type TrainConfig } from './config.js'
-import { branchFromClip, initialWeights } from './initial.js'
+import type { Stage, TrainConfig } from './config.js'
+import { branchFromClip } from './initial.js'
 import { TrainLog } from './log.js'
-import type { Network } from './network.js'
-import { type Parameters, parameter } from './parameters.js'
-import { BEARINGS, THINGS } from './targets.js'
+import type { Parameters } from './parameters.js'
 import type { CutTokenizer } from './tokenizer.js'
 import { type StepReport, Trainer } from './trainer.js'
 import { type Scores, type ValidationSets, validate } from './validate.js'
@@ -26,6 +21,8 @@ export interface TrainParts {
   readonly tokenizer: CutTokenizer
   readonly training: BatchSets
   readonly validation: ValidationSets
+  /** Weights to begin with instead of drawn ones, where name and shape are the same. */
+  readonly start?: Parameters
   /** The run's folder: checkpoint, log, and as `model/` the best so far, or while pictures are trained the last. */
   readonly dir: string
   readonly signal?: AbortSignal
@@ -55,15 +52,13 @@ export interface TrainSummary {
 /** Trains from where the folder's checkpoint stands, or from the beginning, and leaves a model folder in `model/`. */
 export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
   const { tf, config, tokenizer: cut, dir, signal } = parts
-  const tokenizer = createTokenizer(cut.json, 'the tokenizer made for training')
-  const json = clipJson(config, cut.vocabulary, cut.eos)
-  const net: Network = {
-    config: parseClipConfig(json, 'the training configuration'),
-    structure: structureNamed(config.model.structure),
-    frames: config.frames,
-  }
+  const { net, tokenizer, json } = assemble(config, cut)
   const { seed, frames, model } = config
-  const recipe = createHash('sha256').update(JSON.stringify({ seed, frames, model })).digest('hex')
+  // Of what a run cannot change underway; how its weights begin is past by then.
+  const { temperature: _t, zero: _z, projection: _p, ...sizes } = model
+  const recipe = createHash('sha256')
+    .update(JSON.stringify({ seed, frames, model: sizes }))
+    .digest('hex')
   const checkpoint = join(dir, 'checkpoint.safetensors')
   const best = join(dir, 'best.safetensors')
   const restored = readCheckpoint(checkpoint)
@@ -71,7 +66,7 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
     throw new StanflowError('CONFIG_INVALID', `${dir} holds a run of another configuration`, {
       hint: 'Give this one another --to folder, or go on with the configuration it was begun with.',
     })
-  const parameters = restored?.parameters ?? begin(net, config)
+  const parameters = restored?.parameters ?? begin(net, config, parts.start)
   let at: Position = restored?.position ?? {
     ...{ stage: 0, step: 0, total: 0, seconds: 0, bestScore: -1, stageBest: -1, waited: 0 },
     recipe,
@@ -146,29 +141,6 @@ const nextStage = (at: Position): Position => ({
   ...at,
   ...{ stage: at.stage + 1, step: 0, stageBest: -1, waited: 0 },
 })
-
-function begin(net: Network, config: TrainConfig): Parameters {
-  const { dim, vision } = net.config
-  const shapes = new Map([...clipShapes(net.config), ...net.structure.shapes(net.config, config.model.depth)])
-  const heads = { colours: COLOUR_NAMES.length, shapes: SHAPES.length, things: THINGS.length }
-  for (const [name, classes] of Object.entries(heads))
-    shapes.set(`aux.${name}.weight`, [classes, dim]).set(`aux.${name}.bias`, [classes])
-  const inside = { motions: MOTION_NAMES.length, bearings: BEARINGS }
-  for (const [name, classes] of Object.entries(inside))
-    shapes.set(`aux.${name}.weight`, [classes, vision.width]).set(`aux.${name}.bias`, [classes])
-  const weights = initialWeights(shapes, net.config, { ...config, temperature: config.model.temperature })
-  return new Map(
-    [...shapes].map(([name, shape]) => [name, parameter(shape, weights.get(name) as Float32Array)]),
-  )
-}
-
-/** Every stage starts its optimizer anew. */
-function forgetMoments(parameters: Parameters): void {
-  for (const { first, second } of parameters.values()) {
-    first.fill(0)
-    second.fill(0)
-  }
-}
 
 /** A folder that `--model` takes. */
 async function writeModel(

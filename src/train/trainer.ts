@@ -90,7 +90,7 @@ export class Trainer {
         step,
         part,
         tensors,
-        trained.some((name) => TRUNK.test(name)),
+        this.#net.structure.insert !== undefined || trained.some((name) => TRUNK.test(name)),
       )
       let details: Loss['parts'] = {}
       const graded = tf.valueAndGrads((...given: Tensor[]) => {
@@ -130,13 +130,12 @@ export class Trainer {
       return (weights) => pictureLoss(tf, forward(weights), batch, this.#motions, spread)
     }
     const batch = this.#batches.clips(stage, step, part)
-    const { frames } = this.#net
-    const trunk = throughTrunk ? undefined : forward(tensors).trunk(batch.pixels)
+    const trunk = throughTrunk ? undefined : forward(tensors).bothWays(batch.pixels)
     const rates = { dropout: stage.dropout, dropPath: stage['drop-path'] }
     // Every computation of this loss has the same noise.
     const noise = () => branchNoise(tf, rates, `${this.#config.seed} ${stage.name} ${step} ${part}`)
     const { named, objects } = stage
-    const options = () => ({ spread, named, objects, frames, noise: noise(), ...(trunk && { trunk }) })
+    const options = () => ({ spread, named, objects, noise: noise(), ...(trunk && { trunk }) })
     return (weights) => clipLoss(tf, forward(weights), batch, this.#motions, options())
   }
 }

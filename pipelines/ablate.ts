@@ -1,0 +1,117 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { loadLibrary } from '../src/engine/tfjs/library.js'
+import { StanflowError } from '../src/errors.js'
+import { clipTokenizerJson } from '../src/model/embedded.js'
+import { structureNamed } from '../src/model/temporal/structures.js'
+import { sceneWords } from '../src/scenes/words.js'
+import { ABLATION, configOf, type Outcome, type Trial, type Variant } from '../src/train/ablation.js'
+import { assemble } from '../src/train/assemble.js'
+import { readCheckpoint } from '../src/train/checkpoint.js'
+import { readYaml, type TrainConfig } from '../src/train/config.js'
+import type { Parameters } from '../src/train/parameters.js'
+import { runTraining, type StepAbout } from '../src/train/run.js'
+import { cutTokenizer } from '../src/train/tokenizer.js'
+import { validate } from '../src/train/validate.js'
+import { heldOutSets, type SetHooks, trainingSets } from './training-sets.js'
+
+export interface AblateOptions {
+  readonly config: string
+  /** Clips, the trunk's run and every variant's go here; what is finished is not done again. */
+  readonly to: string
+  /** Checkpoint of a run whose CLIP all variants begin with; the trunk's own stages are not trained then. */
+  readonly trunk?: string
+}
+
+export interface AblateHooks extends SetHooks {
+  readonly onStep?: (run: string, about: StepAbout) => void
+  readonly onTrial?: (name: string, trial: Trial) => void
+}
+
+export interface Ablated {
+  readonly outcomes: readonly Outcome[]
+  /** False where a signal ended it before the last run. */
+  readonly finished: boolean
+}
+
+/** Trains every variant with every seed from one CLIP, and measures each on the test split. @throws StanflowError */
+export async function ablate(
+  { config, to, trunk }: AblateOptions,
+  hooks: AblateHooks = {},
+): Promise<Ablated> {
+  const ablation = await readYaml(config, ABLATION)
+  for (const { structure } of ablation.variants) structureNamed(structure)
+  await mkdir(to, { recursive: true })
+  const { threads } = ablation.trunk
+  const tf = loadLibrary('@tensorflow/tfjs-node', {
+    device: 'cpu',
+    ...(threads !== undefined && { threads }),
+  })
+  const cut = cutTokenizer(JSON.parse(clipTokenizerJson()) as object, sceneWords())
+  const sets = await trainingSets(ablation.trunk, to, hooks)
+  const test = await heldOutSets(ablation.trunk, to, 'test', hooks)
+  const { signal } = hooks
+
+  const train = async (name: string, one: TrainConfig, start?: Parameters) => {
+    const dir = join(to, name)
+    await mkdir(dir, { recursive: true })
+    const { training, validation } = sets
+    const { finished } = await runTraining({
+      ...{ tf, config: one, tokenizer: cut, training, validation, dir },
+      ...(start && { start }),
+      ...(signal && { signal }),
+      onStep: (about) => hooks.onStep?.(name, about),
+    })
+    return finished ? readCheckpoint(join(dir, 'checkpoint.safetensors')) : undefined
+  }
+
+  const trial = async (variant: Variant, seed: number, start: Parameters): Promise<Trial | undefined> => {
+    const name = `${variant.name.replaceAll(' ', '-')}-${seed}`
+    const file = join(to, name, 'test.json')
+    if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Trial
+    const one = configOf(ablation, variant, seed)
+    const trained = await train(name, one, start)
+    if (trained === undefined) return undefined
+    const { parameters, position } = trained
+    const { net, tokenizer } = assemble(one, cut)
+    const scores = validate(tf, net, parameters, { sets: test, tokenizer, branch: true })
+    const own = net.structure.shapes(net.config, one.model.depth, new Set(parameters.keys()))
+    const size = [...own.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0)
+    const done = {
+      ...{ appearance: scores.appearance, motion: scores.motion ?? 0, order: scores.order ?? 0 },
+      ...{ seed, parameters: size, steps: position.total, seconds: Math.round(position.seconds) },
+    }
+    writeFileSync(file, `${JSON.stringify(done)}\n`)
+    hooks.onTrial?.(variant.name, done)
+    return done
+  }
+
+  try {
+    const start = trunk === undefined ? (await train('trunk', ablation.trunk))?.parameters : given(trunk)
+    const outcomes = ablation.variants.map(({ name }) => ({ name, trials: [] as Trial[] }))
+    let finished = start !== undefined
+    // Seed by seed, so that what was done when it was stopped is a comparison already.
+    for (const seed of ablation.seeds) {
+      for (const [n, variant] of ablation.variants.entries()) {
+        if (start === undefined || signal?.aborted) return { outcomes, finished: false }
+        const done = await trial(variant, seed, start)
+        if (done === undefined) finished = false
+        else outcomes[n]?.trials.push(done)
+      }
+    }
+    return { outcomes, finished }
+  } finally {
+    sets.close()
+    for (const set of Object.values(test)) set.close()
+  }
+}
+
+function given(path: string): Parameters {
+  const found = readCheckpoint(path)
+  if (found === undefined)
+    throw new StanflowError('CONFIG_INVALID', `there is no checkpoint ${path}`, {
+      hint: 'It is the checkpoint.safetensors of a folder that `stanflow train` wrote.',
+    })
+  return found.parameters
+}

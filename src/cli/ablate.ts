@@ -1,0 +1,75 @@
+import { type Command, Option } from 'commander'
+import { outcomeTable } from '../train/ablation.js'
+import { plural, printable, table } from './format.js'
+import { ProgressLine } from './line.js'
+import { bar } from './progress-lines.js'
+import { drainOnSignals } from './signals.js'
+
+const EXAMPLES = `
+Examples:
+  stanflow ablate --config src/train/recipes/structures.yaml --to runs/structures
+  stanflow ablate --config src/train/recipes/ablations.yaml --to runs/ablations --trunk runs/structures/trunk/checkpoint.safetensors
+
+The same command goes on where the last one stopped; what is finished is not done again. Training needs TensorFlow:
+npm run build:tfjs.
+`
+
+interface Flags {
+  readonly config: string
+  readonly to: string
+  readonly trunk?: string
+  readonly json?: boolean
+}
+
+export function addAblateCommand(program: Command): void {
+  program
+    .command('ablate')
+    .description('train structures alike, several seeds each, and compare them on the test split')
+    .addOption(
+      new Option(
+        '--config <file>',
+        'trunk, stages, variants and seeds, see docs/ablations.md',
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--to <folder>', 'clips and a run for every variant and seed').makeOptionMandatory(),
+    )
+    .addOption(new Option('--trunk <checkpoint>', "begin with this run's CLIP instead of training one"))
+    .addOption(new Option('--json', 'one JSON document on stdout'))
+    .addHelpText('after', EXAMPLES)
+    .action((flags: Flags) => run(flags))
+}
+
+async function run({ config, to, trunk, json = false }: Flags): Promise<void> {
+  const { ablate } = await import('../../pipelines/ablate.js')
+  const line = new ProgressLine(json)
+  const drain = drainOnSignals(() => line.show('stopping after this step'))
+  try {
+    const { outcomes, finished } = await ablate(
+      { config, to, ...(trunk !== undefined && { trunk }) },
+      {
+        signal: drain.signal,
+        onClips: (set, done, of) =>
+          line.show(`${bar(done / of, 20)} ${set}: ${done} of ${plural(of, 'clip')} made`),
+        onStep: (name, { step, stage, total, totalSteps, loss }) =>
+          line.show(`${bar(total / totalSteps, 20)} ${name}: ${stage} ${step}  loss ${loss.toFixed(3)}`),
+        onTrial: (name, trial) => {
+          line.clear()
+          if (!json) process.stderr.write(`${table(outcomeTable([{ name, trials: [trial] }])).at(-1)}\n`)
+        },
+      },
+    )
+    line.clear()
+    if (json) process.stdout.write(`${JSON.stringify({ outcomes, finished, to })}\n`)
+    else {
+      process.stdout.write(`${table(outcomeTable(outcomes), [1, 2, 3, 4, 5, 6]).join('\n')}\n`)
+      if (!finished) process.stdout.write(`stopped; run the same command again to go on: ${printable(to)}\n`)
+    }
+  } catch (error) {
+    if (!drain.signal.aborted || error !== drain.signal.reason) throw error
+    process.exitCode = 130
+  } finally {
+    line.clear()
+    drain.release()
+  }
+}
