@@ -15,6 +15,7 @@ export {
 } from './live/cut-windows.js'
 export { FairQueue, type FairQueueOptions } from './live/fair-queue.js'
 export { type KeepOpenOptions, keepOpen } from './live/keep-open.js'
+export { MotionGate, type MotionGateOptions } from './live/motion-gate.js'
 export { Pacer } from './live/pacer.js'
 export { Widening } from './live/widening.js'
 export { planClips, shownAt, type Timeline, uniformIndices } from './plan-clips.js'

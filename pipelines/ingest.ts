@@ -1,11 +1,14 @@
+import { Budget } from '../operators/index.js'
 import { StanflowError } from '../src/errors.js'
-import { findFfmpeg } from '../src/media/ffmpeg/find.js'
-import { silentLog } from '../src/telemetry/log.js'
+import { type FfmpegPrograms, findFfmpeg } from '../src/media/ffmpeg/find.js'
+import { type Logger, silentLog } from '../src/telemetry/log.js'
 import { Metrics } from '../src/telemetry/metrics.js'
+import { CameraRules } from './ingest/camera-rules.js'
 import { openDestination } from './ingest/destination.js'
 import { IngestJob } from './ingest/job.js'
 import { Models } from './ingest/models.js'
-import type { IngestHooks, IngestOptions, IngestSummary } from './ingest/options.js'
+import type { IngestHooks, IngestOptions, IngestSummary, OpenParts } from './ingest/options.js'
+import { RuleStates } from './ingest/rule-states.js'
 import { modelName, modelNotes } from './open-model.js'
 import { Places } from './places.js'
 
@@ -37,11 +40,32 @@ export async function ingest(options: IngestOptions, hooks: IngestHooks = {}): P
     const notes = info === undefined ? [] : modelNotes(info)
     log.info({ ...about, notes, to: options.to.kind }, 'ready for cameras')
     const model = info === undefined ? undefined : { models, info }
-    const job = new IngestJob({ options, hooks, log, metrics, programs, destination, model, giveUp })
+    const parts = hooks.parts ?? (await cameraRules(options, places, { programs, log }))
+    const job = new IngestJob({
+      ...{ options, hooks: { ...hooks, parts }, log, metrics, programs, destination, model, giveUp },
+    })
     await job.run()
     return { ...about, notes, cameras: job.counts, seconds: (performance.now() - started) / 1000 }
   } finally {
     giveUp.abort()
     for (const close of closing.reverse()) await close()
   }
+}
+
+/** Videos and pictures of events made at once, of all cameras. */
+const AT_ONCE = 2
+
+/** Rules, motion gates and recordings, as each camera asks for them. */
+async function cameraRules(
+  { to, record, cameras }: IngestOptions,
+  places: Places,
+  { programs, log }: { readonly programs: FfmpegPrograms; readonly log: Logger },
+): Promise<OpenParts> {
+  const media = record === undefined ? undefined : places.results(record)
+  await media?.open()
+  const kept = to.kind === 'place' ? places.results(to.place) : media
+  const isAsked = cameras.some(({ rules }) => rules.length > 0)
+  const states = await RuleStates.open(isAsked ? kept : undefined, log)
+  const shared = { states, media, log, ffmpeg: programs.ffmpeg, budget: new Budget(AT_ONCE) }
+  return (camera, emit) => new CameraRules(camera, { ...shared, emit })
 }

@@ -24,6 +24,8 @@ export interface CameraParts {
   readonly onClip?: (clip: SeenClip) => void
   /** Clips are missing: the camera was away from `start` to `end`, or clips were dropped in the rush. */
   readonly onGap?: (start: number, end: number) => void
-  /** The camera is let go, for good. */
+  /** The camera is let go, for good; clips that were cut may still come. */
   readonly close?: () => Promise<void>
+  /** Every clip that was cut has come, or never will: nothing is called after this. */
+  readonly settle?: () => Promise<void>
 }

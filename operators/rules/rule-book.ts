@@ -1,6 +1,6 @@
 import type { Event } from '../../src/domain.js'
 import type { Rule, Scored } from './rule.js'
-import { afterGap, end, type Step, step, type Watch } from './watch.js'
+import { afterGap, end, episodeIdOf, type Step, step, type Watch } from './watch.js'
 
 /** Where all rules stand at one source, by rule and series. Plain JSON. */
 export type SavedWatches = Readonly<Record<string, Readonly<Record<string, Watch>>>>
@@ -51,6 +51,24 @@ export class RuleBook {
   /** The source is away, or has left clips out: what holds no longer than that is closed. */
   gap(source: string): readonly Event[] {
     return this.#each(source, (rule, watch) => afterGap(rule, watch, source))
+  }
+
+  /** At `now` (as the source's clips count time) nothing has come for a while: closes what does not hold for so long. */
+  late(source: string, now: number): readonly Event[] {
+    return this.#each(source, (rule, watch) =>
+      watch.open !== undefined && now - watch.lastEnd > rule.gapAfter
+        ? afterGap(rule, watch, source)
+        : { watch, events: [] },
+    )
+  }
+
+  /** What is going on at a source, and when it was at its height. */
+  going(source: string): readonly { readonly episodeId: string; readonly peakAt: number }[] {
+    return [...(this.#sources.get(source) ?? [])].flatMap(([name, series]) =>
+      [...series.values()].flatMap(({ open }) =>
+        open === undefined ? [] : [{ episodeId: episodeIdOf(name, source, open), peakAt: open.peakAt }],
+      ),
+    )
   }
 
   /** Nothing more comes of the source: everything is closed and forgotten. */

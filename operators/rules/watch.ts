@@ -135,10 +135,14 @@ function longer(episode: Episode, clip: Scored, { score, label }: Score): Episod
   }
 }
 
-/** Ids follow from source, rule, series and first clip: whoever comes upon the same clips makes the same events. */
+/** Follows from source, rule, series and first clip: whoever comes upon the same clips finds the same episode. */
+export function episodeIdOf(rule: string, source: string, { series, clipIds }: Episode): string {
+  return hash([source, rule, series, clipIds[0]])
+}
+
 function eventOf(rule: Named, source: string, episode: Episode, kind: 'rule-opened' | 'rule-closed'): Event {
-  const { start, end, peak, peakAt, peakClip, label, clipIds, lastClip, series } = episode
-  const episodeId = hash([source, rule.name, series, clipIds[0]])
+  const { start, end, peak, peakAt, peakClip, label, clipIds, lastClip } = episode
+  const episodeId = episodeIdOf(rule.name, source, episode)
   return {
     ...{ id: hash([episodeId, kind]), episodeId, source, kind, start },
     ...{ end: kind === 'rule-opened' ? null : end, rule: rule.name, label, peak, peakAt },

@@ -112,6 +112,7 @@ export class IngestJob {
       this.#queue.close()
       const last = setTimeout(() => giveUp.abort(), DRAIN_SECONDS * 1000)
       await results
+      await Promise.all(this.#cameras.all.map(({ parts }) => parts.settle?.()))
       await this.#events.settled()
       clearTimeout(last)
       void following

@@ -32,6 +32,8 @@ export interface IngestOptions extends Omit<ModelOptions, 'sampling' | 'concurre
   readonly s3?: S3Settings
   /** Pixels along a side of what `clips` holds; elsewhere the model decides. */
   readonly side: number
+  /** A folder or `s3://bucket/prefix` for videos and pictures of events; absent: none are kept. */
+  readonly record?: string
 }
 
 /** What plugs into a camera, made anew whenever the camera is begun. `emit`: its events go where clips go. */

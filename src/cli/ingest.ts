@@ -8,6 +8,7 @@ import { type CameraDefaults, camerasOf, readCameras } from '../config/cameras.j
 import { readLabels } from '../config/labels.js'
 import { s3Settings } from '../config/places.js'
 import type { Resolved } from '../config/resolve.js'
+import { readRuleSettings } from '../config/rules.js'
 import type { ConfigKey } from '../config/schema.js'
 import { asStanflowError, StanflowError } from '../errors.js'
 import type { Logger } from '../telemetry/log.js'
@@ -18,7 +19,7 @@ import { drainOnSignals } from './signals.js'
 import { watched } from './watched.js'
 
 const KEYS: readonly ConfigKey[] = [
-  ...keysOf('Cameras', 'Model', 'Labels', 'S3'),
+  ...keysOf('Cameras', 'Model', 'Labels', 'S3', 'Events'),
   ...(['frames', 'window', 'stride', 'to', 'format', 'checkpoint'] as const),
   ...CLUSTER.filter((key) => key !== 'brokers'),
   ...(['clipsTo', 'batch', 'batchDeadline', 'listen', 'json'] as const),
@@ -85,10 +86,11 @@ async function run(addresses: readonly string[], command: Command): Promise<void
 /** What holds for cameras that do not say otherwise. */
 async function defaultsOf({ config, origins }: Resolved): Promise<CameraDefaults> {
   const { frames, window, stride = window / 4, fps, transport, hwaccel, hwaccelDevice } = config
-  const { keyframesOnly, loop, silence, frozen } = config
+  const { keyframesOnly, loop, silence, frozen, gate } = config
   const { labels, prompts } = config.labels === undefined ? { labels: [] } : await readLabels(config.labels)
   return {
-    ...{ frames, window, stride, transport, hwaccel, keyframesOnly, loop, silence, labels },
+    ...{ frames, window, stride, transport, hwaccel, keyframesOnly, loop, silence, labels, gate },
+    rules: config.rules === undefined ? [] : await readRuleSettings(config.rules),
     prompts: origins.prompts.kind === 'default' ? (prompts ?? config.prompts) : config.prompts,
     ...(fps !== undefined && { fps }),
     ...(hwaccelDevice !== undefined && { hwaccelDevice }),
@@ -99,6 +101,7 @@ async function defaultsOf({ config, origins }: Resolved): Promise<CameraDefaults
 async function optionsOf(settings: Resolved, cameras: readonly CameraSettings[]): Promise<IngestOptions> {
   const { config, origins } = settings
   const { model, branch, structure, engine, device, deviceId, precision, calibration } = config
+  checkRules(cameras, config.split)
   return {
     ...{ cameras, model, structure, engine, device, precision, top: config.top },
     ...(branch !== undefined && { branch }),
@@ -111,6 +114,27 @@ async function optionsOf(settings: Resolved, cameras: readonly CameraSettings[])
     checkpointSeconds: config.checkpoint,
     s3: s3Settings(config),
     side: config.clipSize,
+    ...(config.record !== undefined && { record: config.record }),
+  }
+}
+
+/** @throws StanflowError USAGE_INVALID */
+function checkRules(cameras: readonly CameraSettings[], split: boolean): void {
+  const ruled = cameras.filter(({ rules }) => rules.length > 0)
+  if (split && ruled.length > 0) {
+    throw new StanflowError(
+      'USAGE_INVALID',
+      'With --split, labels are not known here, so rules mean nothing.',
+      {
+        hint: 'Give the rules to `stanflow rules`, which reads the labels of all cameras.',
+      },
+    )
+  }
+  const without = ruled.find(({ labels }) => labels.length === 0)
+  if (without !== undefined) {
+    throw new StanflowError('USAGE_INVALID', `Camera ${without.id} has rules, but no labels.`, {
+      hint: 'Add --labels, or labels in the cameras file.',
+    })
   }
 }
 

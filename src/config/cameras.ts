@@ -13,7 +13,31 @@ import { type Schedule, schedule, timezone } from './schedule.js'
 
 const seconds = duration(86_400).schema
 const share = z.number().min(0).max(1)
+/** Steps of brightness from which a change is one; seconds. */
+const GATE = { threshold: 6, hold: 1, refresh: 60 }
+/** Seconds around an event's beginning; of each camera's stream in memory at most. */
+const RECORD = { before: 5, after: 10, megabytes: 32 }
 const variable = z.string().regex(/^[A-Za-z_]\w*$/, 'must be the name of an environment variable')
+
+/** Whether what shows nothing new costs no inference. */
+const gate = z.union([
+  z.boolean(),
+  z.strictObject({
+    threshold: z.number().gt(0).max(255).default(GATE.threshold),
+    hold: seconds.default(GATE.hold),
+    refresh: seconds.default(GATE.refresh),
+  }),
+])
+
+/** Whether videos and pictures of events are kept, where there is a place for them. */
+const record = z.union([
+  z.boolean(),
+  z.strictObject({
+    before: duration(600).schema.default(RECORD.before),
+    after: duration(600).schema.default(RECORD.after),
+    megabytes: z.number().min(1).max(4096).default(RECORD.megabytes),
+  }),
+])
 
 /** What may be said of one camera, or at the top of the file of all of them. */
 const common = {
@@ -39,6 +63,8 @@ const common = {
   schedule: z.exactOptional(schedule),
   timezone: z.exactOptional(timezone),
   rules: z.exactOptional(rulesSchema),
+  gate: z.exactOptional(gate),
+  record: z.exactOptional(record),
 }
 
 const cameraSchema = z.strictObject({
@@ -80,6 +106,8 @@ export interface CameraDefaults {
   readonly loop: boolean
   readonly silence: number
   readonly frozen?: number
+  readonly gate: boolean
+  readonly rules: readonly RuleSettings[]
 }
 
 /** A camera, every setting decided. Plain data: two that are alike in all are the same. */
@@ -114,6 +142,10 @@ export interface CameraSettings {
   readonly schedule?: Schedule
   readonly timezone?: string
   readonly rules: readonly RuleSettings[]
+  /** Absent: every frame is looked at. */
+  readonly gate?: typeof GATE
+  /** Absent: no videos or pictures of events are kept. */
+  readonly record?: typeof RECORD
 }
 
 /** Cameras by their addresses alone. @throws StanflowError USAGE_INVALID */
@@ -122,6 +154,7 @@ export function camerasOf(addresses: readonly string[], defaults: CameraDefaults
     const address = parseAddress(text)
     return decided({ url: text }, address, {}, defaults)
   })
+  for (const camera of cameras) checkRules(camera)
   return distinct(cameras)
 }
 
@@ -158,7 +191,20 @@ export async function readCameras(
     }
     all.push(decided(camera, located(address, folder), shared, own))
   }
+  for (const camera of all) checkRules(camera, path)
   return distinct(all, path)
+}
+
+/** A rule that looks for what the camera has no label for would never open. */
+function checkRules({ id, labels, rules }: CameraSettings, path?: string): void {
+  for (const rule of rules) {
+    const wanted = rule.labels ?? [rule.label as string]
+    const missing = labels.length === 0 ? undefined : wanted.find((label) => !labels.includes(label))
+    if (missing !== undefined) {
+      const place = path === undefined ? '' : `${path}: `
+      throw invalid(`${place}Rule "${rule.name}" looks for "${missing}", which is no label of camera ${id}.`)
+    }
+  }
 }
 
 function decided(
@@ -190,8 +236,20 @@ function decided(
     ...(frozen !== undefined && { frozen }),
     ...(said.schedule !== undefined && { schedule: said.schedule }),
     ...(said.timezone !== undefined && { timezone: said.timezone }),
-    rules: [...(shared.rules ?? []), ...(camera.rules ?? [])],
+    rules: byName([...defaults.rules, ...(shared.rules ?? []), ...(camera.rules ?? [])]),
+    ...switched('gate', said.gate ?? defaults.gate, GATE),
+    ...switched('record', said.record ?? true, RECORD),
   }
+}
+
+/** A camera's own rule takes the place of one of its name that is for all. */
+const byName = (rules: readonly RuleSettings[]): readonly RuleSettings[] => [
+  ...new Map(rules.map((rule) => [rule.name, rule])).values(),
+]
+
+function switched<K extends string, V>(key: K, said: boolean | V, standard: V): { readonly [P in K]?: V } {
+  if (said === false) return {}
+  return { [key]: said === true ? standard : said } as { readonly [P in K]?: V }
 }
 
 function withCredentials(

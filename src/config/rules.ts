@@ -92,6 +92,11 @@ const rulesFile = z.union([
  * @throws StanflowError CONFIG_INVALID
  */
 export async function readRules(path: string) {
+  return (await readRuleSettings(path)).map(compileRule)
+}
+
+/** The same as people write them. @throws StanflowError CONFIG_INVALID */
+export async function readRuleSettings(path: string): Promise<readonly RuleSettings[]> {
   const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     const why = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.code})`
     throw invalid(
@@ -100,11 +105,15 @@ export async function readRules(path: string) {
       cause,
     )
   })
-  return parseRules(text, path)
+  return parseSettings(text, path)
 }
 
 /** @throws StanflowError CONFIG_INVALID naming `path`, the rule and the key */
 export function parseRules(text: string, path: string) {
+  return parseSettings(text, path).map(compileRule)
+}
+
+function parseSettings(text: string, path: string): readonly RuleSettings[] {
   let plain: unknown
   try {
     plain = parseYaml(text)
@@ -113,7 +122,7 @@ export function parseRules(text: string, path: string) {
   }
   const list = Array.isArray(plain) ? plain : (plain as { rules?: unknown } | null)?.rules
   const parsed = rulesFile.safeParse(plain)
-  if (parsed.success && parsed.data.length > 0) return parsed.data.map(compileRule)
+  if (parsed.success && parsed.data.length > 0) return parsed.data
   if (parsed.success) throw invalid(`${path} holds no rule.`, HINT)
   const found = Array.isArray(list) ? rulesSchema.safeParse(list).error?.issues[0] : undefined
   if (found === undefined) throw invalid(`${path} holds no list of rules.`, HINT)

@@ -414,6 +414,16 @@ export const configSchema = z.object({
   clipSize: key(count(32, 1024), 224, { group: 'Cameras', about: 'with --split: pixels along a picture' }),
   clipQuality: key(count(1, 100), 90, { group: 'Cameras', about: 'with --split: quality of the JPEGs' }),
 
+  gate: key(onOff(), false, {
+    group: 'Events',
+    about: 'let a camera that shows nothing new cost no inference',
+  }),
+  record: optional(text('place', 'a folder, or s3://bucket/prefix'), {
+    group: 'Events',
+    about: "where videos and pictures of cameras' events are kept",
+    unset: 'none are',
+    relocate: inFolder,
+  }),
   rules: optional(text('file', 'a .yaml file'), {
     group: 'Events',
     about: 'rules by which labels open and close events',

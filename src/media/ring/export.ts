@@ -10,6 +10,8 @@ const TIMEOUT_MS = 30_000
 const STDERR = 2000
 /** A picture is no wider than this. */
 const WIDTH = 960
+/** Seconds. */
+const END_SLACK = 0.5
 
 /**
  * An MP4 of what was cut, not encoded anew: playable while it is fetched, with the wall time of its first frame.
@@ -43,19 +45,23 @@ export async function cutToJpeg(
   signal?: AbortSignal,
 ): Promise<Buffer> {
   const wanted = Math.min(Math.max(0, unixSeconds - cut.start), Math.max(0, cut.end - cut.start))
-  const args = [
+  // Pictures that were to be shown before the keyframe are lost, so the last one may come a little early.
+  for (const early of [0, END_SLACK, wanted]) {
+    const picture = await run(ffmpeg, pictureArgs(Math.max(0, wanted - early)), cut, signal)
+    if (picture.length > 0) return picture
+  }
+  throw new StanflowError('MEDIA_DECODE', 'No picture could be decoded of the moment.')
+}
+
+/** The first picture from so many seconds on. */
+function pictureArgs(seconds: number): readonly string[] {
+  // A little less, as times have been through floating point.
+  const from = Math.max(0, seconds - 0.005).toFixed(3)
+  return [
     ...[...QUIET, '-f', 'mp4', '-i', 'pipe:0', '-map', '0:v:0', '-an', '-frames:v', '1'],
-    // A little less, as times have been through floating point.
-    ...[
-      '-vf',
-      `setpts=PTS-STARTPTS,select='gte(t,${Math.max(0, wanted - 0.005).toFixed(3)})',scale='min(${WIDTH},iw)':-2`,
-    ],
+    ...['-vf', `setpts=PTS-STARTPTS,select='gte(t,${from})',scale='min(${WIDTH},iw)':-2`],
     ...['-c:v', 'mjpeg', '-q:v', '4', '-pix_fmt', 'yuvj420p', '-f', 'image2pipe', 'pipe:1'],
   ]
-  const picture = await run(ffmpeg, args, cut, signal)
-  if (picture.length === 0)
-    throw new StanflowError('MEDIA_DECODE', 'No picture could be decoded of the moment.')
-  return picture
 }
 
 /** Gives a run of ffmpeg its input, and answers with its output. */

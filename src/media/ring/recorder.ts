@@ -5,7 +5,7 @@ import type { Cut, Ring } from './ring.js'
 export interface RecorderOptions {
   readonly programs: Pick<FfmpegPrograms, 'ffmpeg'>
   readonly ring: Ring
-  /** Seconds before a moment, and after it. */
+  /** Seconds before a stretch, and after it. */
   readonly before: number
   readonly after: number
 }
@@ -13,14 +13,7 @@ export interface RecorderOptions {
 /** Seconds beyond those wanted that are waited for them. */
 const PATIENCE = 10
 
-export interface Recording {
-  readonly mp4: Buffer
-  /** Unix seconds of its first frame and its last. */
-  readonly start: number
-  readonly end: number
-}
-
-/** Videos and pictures of moments, out of a camera's ring. */
+/** Videos and pictures of moments, out of a camera's ring. Times are Unix seconds. */
 export class Recorder {
   readonly #options: RecorderOptions
 
@@ -28,23 +21,26 @@ export class Recorder {
     this.#options = options
   }
 
-  /** The seconds around a stretch, once they are over; undefined where the ring holds none of them. */
-  async video(start: number, end: number, signal: AbortSignal): Promise<Recording | undefined> {
-    const { ring, before, after, programs } = this.#options
+  /** The stretch with the seconds around it, once they are over or the signal aborts; undefined where none of it is held. */
+  async cut(start: number, end: number, signal: AbortSignal): Promise<Cut | undefined> {
+    const { ring, before, after } = this.#options
     const patience = AbortSignal.timeout((after + PATIENCE) * 1000)
     await ring.until(end + after, AbortSignal.any([signal, patience]))
-    const cut = ring.cut(start - before, end + after, start)
-    if (cut === undefined) return undefined
-    return { mp4: await cutToMp4(programs.ffmpeg, cut), start: cut.start, end: cut.end }
+    return ring.cut(start - before, end + after, start)
   }
 
   /** What `picture` makes a picture of, before the ring lets go of it. */
-  hold(unixSeconds: number): Cut | undefined {
-    return this.#options.ring.cut(unixSeconds, unixSeconds)
+  hold(time: number): Cut | undefined {
+    return this.#options.ring.cut(time, time)
   }
 
-  /** JPEG. */
-  picture(cut: Cut, unixSeconds: number): Promise<Buffer> {
-    return cutToJpeg(this.#options.programs.ffmpeg, cut, unixSeconds)
+  /** MP4. @throws StanflowError MEDIA_* */
+  video(cut: Cut): Promise<Buffer> {
+    return cutToMp4(this.#options.programs.ffmpeg, cut)
+  }
+
+  /** JPEG. @throws StanflowError MEDIA_* */
+  picture(cut: Cut, time: number): Promise<Buffer> {
+    return cutToJpeg(this.#options.programs.ffmpeg, cut, time)
   }
 }
