@@ -28,8 +28,10 @@ export interface KeepOpenOptions {
 
 /** A connection that held so long was good: the next tries begin quickly again. */
 const GOOD_SECONDS = 20
+/** By how much longer each wait is than the one before, until there is a good connection. */
+const GROWTH = 1.7
 /** Wrong credentials tried too often lock a camera's account. */
-const AUTH_SECONDS = 10
+const AUTH_SECONDS = 5
 
 /** A camera's frames, over as many connections as it takes, until `signal` aborts or the input says it is over. */
 export async function* keepOpen(options: KeepOpenOptions): AsyncGenerator<LiveFrame, void, undefined> {
@@ -52,7 +54,7 @@ export async function* keepOpen(options: KeepOpenOptions): AsyncGenerator<LiveFr
       for (const event of events.lost(error)) onEvent(event)
       tries = since !== undefined && now() - since > GOOD_SECONDS ? 0 : tries
       const least = error.code === 'CAMERA_AUTH' ? AUTH_SECONDS : backoff.first
-      const pause = Math.min(backoff.most, least * 2 ** tries++) * (0.5 + Math.random())
+      const pause = Math.min(backoff.most, least * GROWTH ** tries++) * (0.5 + Math.random())
       onRetry?.(error, pause)
       await sleep(pause * 1000, undefined, { signal }).catch(() => undefined)
     }

@@ -13,7 +13,7 @@ const MEANINGS: readonly (readonly [RegExp, ErrorCode])[] = [
 ]
 /** Lines that say nothing of why. */
 const CHATTER =
-  /Metadata:|encoder +:|Duration:|Stream #|Stream mapping|^Output #|^Input #|Press \[q\]|muxing overhead|^frame=|^ *$|Exiting normally/
+  /Metadata:|encoder +:|Duration:|Stream #|Stream mapping|^Output #|^Input #|Press \[q\]|muxing overhead|^frame=|^ *$|Exiting normally|No meaningful edit list|Last message repeated|corrupt decoded frame|concealing/
 
 /** Why a connection came to nothing, from what ffmpeg last said. */
 export function failure(said: readonly string[], address: LiveAddress, hadFrames: boolean): StanflowError {
