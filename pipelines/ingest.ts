@@ -57,15 +57,14 @@ const AT_ONCE = 2
 
 /** Rules, motion gates and recordings, as each camera asks for them. */
 async function cameraRules(
-  { to, record, cameras }: IngestOptions,
+  { to, record }: IngestOptions,
   places: Places,
   { programs, log }: { readonly programs: FfmpegPrograms; readonly log: Logger },
 ): Promise<OpenParts> {
   const media = record === undefined ? undefined : places.results(record)
   await media?.open()
   const kept = to.kind === 'place' ? places.results(to.place) : media
-  const isAsked = cameras.some(({ rules }) => rules.length > 0)
-  const states = await RuleStates.open(isAsked ? kept : undefined, log)
+  const states = await RuleStates.open(kept, log)
   const shared = { states, media, log, ffmpeg: programs.ffmpeg, budget: new Budget(AT_ONCE) }
   return (camera, emit) => new CameraRules(camera, { ...shared, emit })
 }

@@ -105,6 +105,21 @@ describe('a rule', () => {
     )
   })
 
+  test('closes when its camera has been away for long enough, with the event that the next clip would make', () => {
+    const scored = clips([0.7, 0.9, 0.7])
+    const book = new RuleBook([FALL, { ...FALL, name: 'held', gap: 'hold' }])
+    for (const clip of scored) book.add(clip)
+    assert.deepEqual(
+      book.going(CAMERA).map(({ peakAt }) => peakAt),
+      [3, 3],
+    )
+    assert.deepEqual(book.late(CAMERA, 6 + FALL.gapAfter), [])
+    const [closed, ...more] = book.late(CAMERA, 6.1 + FALL.gapAfter)
+    assert.deepEqual([shown([closed as Event]), more, book.going(CAMERA).length], [[['closed', 0, 6]], [], 1])
+    const next = clips([0.1], () => 100).map((clip) => ({ ...clip, clipId: 'next' }))
+    assert.deepEqual(run([FALL], [...scored, ...next]).slice(1), [closed])
+  })
+
   test('that is gone closes what it opened', async () => {
     const book = new RuleBook([FALL])
     const opened = await lastValueFrom(from(clips([0.7, 0.7])).pipe(events(book), toArray()))
