@@ -1,11 +1,13 @@
 import { writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { DataSet } from '../src/datasets/dataset.js'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
 import { clipTokenizerJson } from '../src/model/embedded.js'
 import { sceneWords } from '../src/scenes/words.js'
 import { readTrainConfig } from '../src/train/config.js'
 import { readLog } from '../src/train/log.js'
+import { isAboutData, readDataConfig } from '../src/train/on-data/config.js'
 import { plotSvg } from '../src/train/plot.js'
 import { runTraining, type StepAbout, type TrainSummary } from '../src/train/run.js'
 import { cutTokenizer } from '../src/train/tokenizer.js'
@@ -22,6 +24,10 @@ export interface TrainOptions {
 
 export interface TrainHooks extends SetHooks {
   readonly onStep?: (about: StepAbout) => void
+  /** Of a run on a data set: what is there, and what is missing. */
+  readonly onData?: (training: DataSet, validation: DataSet) => void
+  /** A video that could not be decoded; another took its place. */
+  readonly onFailure?: (path: string, message: string) => void
 }
 
 /** Scenes → video → clips → training steps → a model folder. @throws StanflowError CONFIG_INVALID, ENGINE_MISSING, MEDIA_* */
@@ -29,6 +35,19 @@ export async function train(
   { config: file, to, plot = false }: TrainOptions,
   hooks: TrainHooks = {},
 ): Promise<TrainSummary> {
+  const draw = (): void => {
+    if (plot) writeFileSync(join(to, 'plot.svg'), plotSvg(readLog(join(to, 'log.jsonl'))))
+  }
+  const onStep = (about: StepAbout): void => {
+    hooks.onStep?.(about)
+    if (about.scores !== undefined) draw()
+  }
+  if (await isAboutData(file)) {
+    const { trainOnData } = await import('./train-on-data.js')
+    const summary = await trainOnData(await readDataConfig(file), to, { ...hooks, onStep })
+    draw()
+    return summary
+  }
   const config = await readTrainConfig(file)
   await mkdir(to, { recursive: true })
   const tf = loadLibrary('@tensorflow/tfjs-node', {
@@ -37,17 +56,11 @@ export async function train(
   })
   const sets = await trainingSets(config, to, hooks)
   try {
-    const draw = (): void => {
-      if (plot) writeFileSync(join(to, 'plot.svg'), plotSvg(readLog(join(to, 'log.jsonl'))))
-    }
     const summary = await runTraining({
       ...{ tf, config, training: sets.training, validation: sets.validation, dir: to },
       tokenizer: cutTokenizer(JSON.parse(clipTokenizerJson()) as object, sceneWords()),
       ...(hooks.signal && { signal: hooks.signal }),
-      onStep(about) {
-        hooks.onStep?.(about)
-        if (about.scores !== undefined) draw()
-      },
+      onStep,
     })
     draw()
     return summary

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import type { DataSet } from '../datasets/dataset.js'
 import type { StepAbout, TrainSummary } from '../train/run.js'
 import { formatBytes, formatDuration, plural, printable } from './format.js'
 import { ProgressLine } from './line.js'
@@ -8,6 +9,7 @@ import { drainOnSignals } from './signals.js'
 const EXAMPLES = `
 Examples:
   stanflow train --config src/train/recipes/motion-scenes.yaml --to runs/default --plot
+  stanflow train --config msrvtt.yaml --to runs/msrvtt          # data: { kind: msrvtt, place: data/msrvtt }, see docs/training.md
   stanflow evaluate scenes/captions.jsonl --model runs/default/model
 
 The same command goes on where the last one stopped, after Ctrl-C or kill -9 too. The folder gets a checkpoint, log.jsonl
@@ -24,7 +26,7 @@ interface Flags {
 export function addTrainCommand(program: Command): void {
   program
     .command('train')
-    .description('train a model on motion scenes')
+    .description('train a model on motion scenes, or on a data set')
     .addOption(
       new Option('--config <file>', 'model, data and stages, see docs/training.md').makeOptionMandatory(),
     )
@@ -47,6 +49,14 @@ async function run({ config, to, plot = false, json = false }: Flags): Promise<v
         signal: drain.signal,
         onClips: (set, done, of) =>
           line.show(`${bar(done / of, 20)} ${set}: ${done} of ${plural(of, 'clip')} made`),
+        onData: (training, validation) => {
+          line.clear()
+          if (!json) for (const set of [training, validation]) process.stderr.write(`${setLine(set)}\n`)
+        },
+        onFailure: (path, message) => {
+          line.clear()
+          if (!json) process.stderr.write(`passed over ${printable(path)}: ${printable(message)}\n`)
+        },
         onStep: (about) => {
           line.show(stepLine(about, pace.secondsLeft(about)))
           if (about.scores === undefined) return
@@ -64,6 +74,11 @@ async function run({ config, to, plot = false, json = false }: Flags): Promise<v
     line.clear()
     drain.release()
   }
+}
+
+function setLine({ title, split, items, missing }: DataSet): string {
+  const absent = missing.length === 0 ? '' : `, ${plural(missing.length, 'video')} missing`
+  return `${printable(title)}, split ${split}: ${plural(items.length, 'video')}${absent}`
 }
 
 /** How long the rest takes at the pace of this sitting's last steps. */

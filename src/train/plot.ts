@@ -12,8 +12,14 @@ const WIDTH = 860
 const PLOT = { left: 62, width: 770, height: 230 }
 const LOSS = { top: 44, colour: '#30638e' }
 const SCORES = { top: 334 }
-const SCORE_COLOURS = { appearance: '#00798c', motion: '#d1495b', order: '#b8860b' } as const
-const SCORE_NAMES = { appearance: 'appearance R@1', motion: 'motion top-1', order: 'order pairs' } as const
+const SCORE_COLOURS = {
+  ...{ appearance: '#00798c', motion: '#d1495b', order: '#b8860b' },
+  ...{ retrieval: '#00798c', recognition: '#d1495b' },
+} as const
+const SCORE_NAMES = {
+  ...{ appearance: 'appearance R@1', motion: 'motion top-1', order: 'order pairs' },
+  ...{ retrieval: 'retrieval R@1', recognition: 'top-1' },
+} as const
 
 /** A run's loss and scores over its steps, from its log: one SVG picture without script or outside fonts. */
 export function plotSvg(lines: readonly LogLine[]): string {

@@ -10,6 +10,7 @@ import { type Position, readCheckpoint, saveCheckpoint, saveModel } from './chec
 import type { Stage, TrainConfig } from './config.js'
 import { branchFromClip } from './initial.js'
 import { TrainLog } from './log.js'
+import type { DataScores } from './on-data/validate.js'
 import type { Parameters } from './parameters.js'
 import type { CutTokenizer } from './tokenizer.js'
 import { type StepReport, Trainer } from './trainer.js'
@@ -36,7 +37,7 @@ export interface StepAbout extends StepReport {
   /** Over all stages. */
   readonly total: number
   readonly totalSteps: number
-  readonly scores?: Scores
+  readonly scores?: Scores | DataScores
 }
 
 export interface TrainSummary {

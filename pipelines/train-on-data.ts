@@ -1,0 +1,79 @@
+import { copyFile, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DataSet } from '../src/datasets/dataset.js'
+import { openDataSet } from '../src/datasets/datasets.js'
+import { loadLibrary } from '../src/engine/tfjs/library.js'
+import { StanflowError } from '../src/errors.js'
+import { locateModel } from '../src/model/locate.js'
+import { saveModel } from '../src/train/checkpoint.js'
+import type { DataTrainConfig } from '../src/train/on-data/config.js'
+import { trainOnData as run } from '../src/train/on-data/run.js'
+import { startFrom } from '../src/train/on-data/start.js'
+import type { Parameters } from '../src/train/parameters.js'
+import type { TrainSummary } from '../src/train/run.js'
+import { ClipFeed } from './clip-feed.js'
+import type { TrainHooks } from './train.js'
+
+/**
+ * A data set → clips, decoded beside the training → steps → a model folder.
+ * @throws StanflowError CONFIG_INVALID, INPUT_NOT_FOUND, ENGINE_MISSING, MODEL_*, MEDIA_*
+ */
+export async function trainOnData(
+  config: DataTrainConfig,
+  to: string,
+  hooks: TrainHooks,
+): Promise<TrainSummary> {
+  const { data, frames } = config
+  const training = await setOf(data, data.split)
+  const validation = await setOf(data, data.validation.split)
+  hooks.onData?.(training, validation)
+  await mkdir(to, { recursive: true })
+  const start = startFrom(config)
+  const tf = loadLibrary(config.device === 'cuda' ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node', {
+    device: config.device,
+    ...(config.threads !== undefined && { threads: config.threads }),
+  })
+  const { size } = start.net.config.vision
+  const feed = new ClipFeed({ reader: data.reader, frames, size, concurrency: data.concurrency })
+  try {
+    return await run({
+      ...{ ...start, tf, config, training, validation, dir: to },
+      clips: (requests) => feed.clips(requests),
+      writeModel: (parameters) => writeModel(join(to, 'model'), config.model.from, parameters),
+      ...(hooks.signal && { signal: hooks.signal }),
+      ...(hooks.onStep && { onStep: hooks.onStep }),
+      ...(hooks.onFailure && { onFailure: hooks.onFailure }),
+    })
+  } finally {
+    await feed.close()
+  }
+}
+
+async function setOf(
+  { kind, place, root }: DataTrainConfig['data'],
+  split: string | undefined,
+): Promise<DataSet> {
+  const data = kind === 'table' ? place : `${kind}:${place}`
+  const set = await openDataSet({
+    data,
+    ...(root !== undefined && { root }),
+    ...(split !== undefined && { split }),
+  })
+  if (set.items.length > 0) return set
+  throw new StanflowError(
+    'INPUT_NOT_FOUND',
+    `None of the videos of ${set.title}, split ${set.split}, is there.`,
+    {
+      hint: 'Name the folder that they lie in as data.root.',
+    },
+  )
+}
+
+/** A folder that `--model` takes: configuration and tokenizer of the model that training started from, and the new weights. */
+async function writeModel(folder: string, from: string, parameters: Parameters): Promise<number> {
+  const source = locateModel(from).folder
+  await mkdir(folder, { recursive: true })
+  await copyFile(join(source, 'config.json'), join(folder, 'config.json'))
+  await copyFile(join(source, 'tokenizer.json'), join(folder, 'tokenizer.json'))
+  return saveModel(join(folder, 'model.safetensors'), parameters)
+}

@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { DataSet } from '../../datasets/dataset.js'
+import type { Tf } from '../../engine/tfjs/algebra.js'
+import { StanflowError } from '../../errors.js'
+import { adamw } from '../adamw.js'
+import type { Texts } from '../batches.js'
+import { type Position, readCheckpoint, saveCheckpoint } from '../checkpoint.js'
+import { TrainLog } from '../log.js'
+import { type Parameters, ratesOf } from '../parameters.js'
+import type { StepAbout, TrainSummary } from '../run.js'
+import { learningRate } from '../schedule.js'
+import type { StepReport } from '../trainer.js'
+import { assemble, type DecodedClips, type Subject, subjectOf, tokenised } from './batch.js'
+import type { DataTrainConfig } from './config.js'
+import { type ClipRequest, Drawing, type Drawn } from './draw.js'
+import type { Start } from './start.js'
+import { gradientsOf } from './step.js'
+import { type DataScores, validateOn } from './validate.js'
+
+export interface DataTrainParts extends Start {
+  readonly tf: Tf
+  readonly config: DataTrainConfig
+  readonly training: DataSet
+  readonly validation: DataSet
+  /** Decodes beside this thread. */
+  readonly clips: (requests: readonly ClipRequest[]) => Promise<DecodedClips>
+  readonly dir: string
+  /** Writes a model folder; answers with its size. */
+  readonly writeModel: (parameters: Parameters) => Promise<number>
+  readonly signal?: AbortSignal
+  readonly onStep?: (about: StepAbout) => void
+  /** A video that could not be decoded; another took its place. */
+  readonly onFailure?: (path: string, message: string) => void
+}
+
+const NAME = 'data'
+
+/** Trains from where the folder's checkpoint stands, or from the model it starts from; the next batch is decoded during a step. */
+export async function trainOnData(parts: DataTrainParts): Promise<TrainSummary> {
+  const { config, dir, signal } = parts
+  const { seed, frames, model, batch, accumulate, data } = config
+  const about = { seed, frames, model, batch, accumulate, data }
+  const recipe = createHash('sha256').update(JSON.stringify(about)).digest('hex')
+  const [checkpoint, best] = [join(dir, 'checkpoint.safetensors'), join(dir, 'best.safetensors')]
+  const restored = readCheckpoint(checkpoint)
+  if (restored !== undefined && restored.position.recipe !== recipe)
+    throw new StanflowError('CONFIG_INVALID', `${dir} holds a run of another configuration`, {
+      hint: 'Give this one another --to folder, or go on with the configuration it was begun with.',
+    })
+  const parameters = restored?.parameters ?? parts.parameters
+  let at: Position = restored?.position ?? {
+    ...{ stage: 0, step: 0, total: 0, seconds: 0, bestScore: -1, stageBest: -1, waited: 0, recipe },
+  }
+  const log = new TrainLog(join(dir, 'log.jsonl'), at.total)
+  const steps = new Steps({ ...parts, parameters })
+  let saved = performance.now()
+  let done = false
+  steps.prefetch(at.step)
+  while (at.step < config.steps && !done && !signal?.aborted) {
+    const started = performance.now()
+    const report = await steps.take(at.step)
+    const step = at.step + 1
+    at = { ...at, step, total: step, seconds: at.seconds + (performance.now() - started) / 1000 }
+    let scores: DataScores | undefined
+    if (step === config.steps || step % config['validate-every'] === 0) {
+      scores = await steps.validate()
+      const [score] = Object.values(scores) as [number]
+      const better = score > at.bestScore
+      at = { ...at, bestScore: Math.max(score, at.bestScore), waited: better ? 0 : at.waited + 1 }
+      if (better) await saveCheckpoint(best, parameters, at)
+      done = at.waited === config.patience
+    }
+    const { loss, rate, gradient } = report
+    const line = {
+      total: step,
+      stage: NAME,
+      step,
+      loss,
+      rate,
+      gradient,
+      seconds: Number(at.seconds.toFixed(2)),
+    }
+    log.write({ ...line, ...(scores && { scores }) })
+    const told = { stage: NAME, step, steps: config.steps, total: step, totalSteps: config.steps }
+    parts.onStep?.({ ...report, ...told, ...(scores && { scores }) })
+    if (performance.now() - saved > config['checkpoint-seconds'] * 1000) {
+      await saveCheckpoint(checkpoint, parameters, at)
+      saved = performance.now()
+    }
+    // Signals are heard, and progress drawn, between steps.
+    await new Promise(setImmediate)
+  }
+  await saveCheckpoint(checkpoint, parameters, at)
+  const chosen = at.bestScore < 0 ? undefined : readCheckpoint(best)
+  const bytes = await parts.writeModel(chosen?.parameters ?? parameters)
+  const finished = done || at.step === config.steps
+  return { steps: at.total, seconds: at.seconds, bestScore: at.bestScore, finished, bytes }
+}
+
+/** One part of a step on its way: what was drawn, and its pixels as they come. */
+interface Ahead {
+  readonly drawn: readonly Drawn[]
+  readonly decoded: Promise<DecodedClips>
+}
+
+class Steps {
+  readonly #parts: DataTrainParts
+  readonly #drawing: Drawing
+  readonly #subject: Subject
+  readonly #classTexts: Texts | undefined
+  readonly #trained: readonly string[]
+  readonly #shares: ReadonlyMap<string, number>
+  readonly #ahead = new Map<number, readonly Ahead[]>()
+
+  constructor(parts: DataTrainParts) {
+    const { config, training, parameters } = parts
+    this.#parts = parts
+    this.#drawing = new Drawing(training.items, config)
+    this.#subject = subjectOf(training, config)
+    const { objective, classes } = this.#subject
+    this.#classTexts = objective === 'classes' ? this.#texts(classes) : undefined
+    this.#shares = ratesOf(parameters.keys(), config.groups)
+    this.#trained = [...this.#shares].filter(([, share]) => share > 0).map(([name]) => name)
+  }
+
+  /** Begins to decode a step's clips. */
+  prefetch(step: number): void {
+    const { config, clips } = this.#parts
+    if (step >= config.steps || this.#ahead.has(step)) return
+    const ahead = Array.from({ length: config.accumulate }, (_, part): Ahead => {
+      const drawn = this.#drawing.batch(step, part)
+      const decoded = clips(drawn.map(({ request }) => request))
+      // Heard when its turn comes.
+      decoded.catch(() => undefined)
+      return { drawn, decoded }
+    })
+    this.#ahead.set(step, ahead)
+  }
+
+  async take(step: number): Promise<StepReport> {
+    const { tf, net, parameters, config, onFailure } = this.#parts
+    this.prefetch(step)
+    const parts = this.#ahead.get(step) ?? []
+    this.#ahead.delete(step)
+    const sums = new Map<string, Float32Array>()
+    let loss = 0
+    for (const [part, { drawn, decoded }] of parts.entries()) {
+      const clips = await decoded
+      if (part === 0) this.prefetch(step + 1)
+      for (const { index, message } of clips.failed) onFailure?.(drawn[index]?.item.path ?? '', message)
+      if (clips.failed.length === drawn.length) throw nothingDecoded(clips)
+      const batch = assemble(drawn, clips, this.#subject, (texts) => this.#texts(texts), this.#classTexts)
+      const rates = { dropout: config.dropout, dropPath: config['drop-path'] }
+      const noise = { ...rates, seed: `${config.seed} ${NAME} ${step} ${part}` }
+      const one = gradientsOf(tf, net, parameters, { batch, trained: this.#trained, noise })
+      loss += one.loss / config.accumulate
+      for (const [name, gradient] of one.gradients) add(sums, name, gradient, 1 / config.accumulate)
+    }
+    const rate = config.rate * learningRate(step, config.steps, config.warmup)
+    const rates = new Map([...this.#shares].map(([name, share]) => [name, share * rate]))
+    const { betas, clip } = config.optimizer
+    const settings = { betas, clip, weightDecay: config.optimizer['weight-decay'] }
+    return { loss, parts: {}, rate, gradient: adamw(parameters, sums, rates, step, settings) }
+  }
+
+  validate(): Promise<DataScores> {
+    const { tf, net, parameters, config, validation, clips } = this.#parts
+    return validateOn(tf, net, parameters, {
+      items: validation.items.slice(0, config.data.validation.most),
+      ...{ subject: this.#subject, clips, batch: config.batch },
+      texts: (texts) => this.#texts(texts),
+    })
+  }
+
+  #texts(texts: readonly string[]): Texts {
+    const { tokenizer, config, net } = this.#parts
+    const most = Math.min(config.model['text-length'], net.config.text.positions)
+    return tokenised(tokenizer, texts, most)
+  }
+}
+
+function nothingDecoded({ failed }: DecodedClips): StanflowError {
+  return new StanflowError(
+    'MEDIA_DECODE',
+    `no video of a whole batch could be decoded; the first: ${failed[0]?.message}`,
+    {
+      hint: 'stanflow evaluate on the same data lists every video that cannot be read.',
+    },
+  )
+}
+
+function add(sums: Map<string, Float32Array>, name: string, gradient: Float32Array, share: number): void {
+  const sum = sums.get(name)
+  if (sum === undefined)
+    sums.set(
+      name,
+      gradient.map((x) => x * share),
+    )
+  else for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (gradient[i] as number) * share
+}
