@@ -10,9 +10,17 @@ import type { DataTrainConfig } from '../src/train/on-data/config.js'
 import { trainOnData as run } from '../src/train/on-data/run.js'
 import { startFrom } from '../src/train/on-data/start.js'
 import type { Parameters } from '../src/train/parameters.js'
-import type { TrainSummary } from '../src/train/run.js'
+import type { StepAbout, TrainSummary } from '../src/train/run.js'
 import { ClipFeed } from './clip-feed.js'
-import type { TrainHooks } from './train.js'
+
+export interface DataTrainHooks {
+  readonly signal?: AbortSignal
+  readonly onStep?: (about: StepAbout) => void
+  /** What is there, and what is missing. */
+  readonly onData?: (training: DataSet, validation: DataSet) => void
+  /** A video that could not be decoded; another took its place. */
+  readonly onFailure?: (path: string, message: string) => void
+}
 
 /**
  * A data set → clips, decoded beside the training → steps → a model folder.
@@ -21,7 +29,7 @@ import type { TrainHooks } from './train.js'
 export async function trainOnData(
   config: DataTrainConfig,
   to: string,
-  hooks: TrainHooks,
+  hooks: DataTrainHooks,
 ): Promise<TrainSummary> {
   const { data, frames } = config
   const training = await setOf(data, data.split)

@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DataSet } from '../src/datasets/dataset.js'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
 import { clipTokenizerJson } from '../src/model/embedded.js'
 import { sceneWords } from '../src/scenes/words.js'
@@ -11,6 +10,7 @@ import { isAboutData, readDataConfig } from '../src/train/on-data/config.js'
 import { plotSvg } from '../src/train/plot.js'
 import { runTraining, type StepAbout, type TrainSummary } from '../src/train/run.js'
 import { cutTokenizer } from '../src/train/tokenizer.js'
+import type { DataTrainHooks } from './train-on-data.js'
 import { type SetHooks, trainingSets } from './training-sets.js'
 
 export interface TrainOptions {
@@ -22,13 +22,7 @@ export interface TrainOptions {
   readonly plot?: boolean
 }
 
-export interface TrainHooks extends SetHooks {
-  readonly onStep?: (about: StepAbout) => void
-  /** Of a run on a data set: what is there, and what is missing. */
-  readonly onData?: (training: DataSet, validation: DataSet) => void
-  /** A video that could not be decoded; another took its place. */
-  readonly onFailure?: (path: string, message: string) => void
-}
+export type TrainHooks = SetHooks & DataTrainHooks
 
 /** Scenes → video → clips → training steps → a model folder. @throws StanflowError CONFIG_INVALID, ENGINE_MISSING, MEDIA_* */
 export async function train(
