@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { S3Settings } from '../src/connect/s3/client.js'
 import { parseS3 } from '../src/connect/s3/uri.js'
-import { StanflowError } from '../src/errors.js'
+import { asStanflowError, StanflowError } from '../src/errors.js'
 import { isLoopback } from '../src/server/address.js'
 import { Live } from '../src/server/live.js'
 import type { StoredFile } from '../src/server/parts.js'
@@ -13,6 +13,7 @@ import { startServer } from '../src/server/server.js'
 import { newToken } from '../src/server/token.js'
 import { type Logger, silentLog } from '../src/telemetry/log.js'
 import { VERSION } from '../src/version.js'
+import { alerts, type Receiver } from './alerts.js'
 import type { KafkaOptions } from './kafka.js'
 import { Places } from './places.js'
 import { Feed } from './serve/feed.js'
@@ -39,6 +40,10 @@ export interface ServeOptions {
   /** Seconds without a label after which a camera is called quiet. */
   readonly quietAfter: number
   readonly search?: SearchOptions
+  /** Who else is told of events. */
+  readonly receivers?: readonly Receiver[]
+  /** Of one event at one receiver. Default 24. */
+  readonly webhookTries?: number
   readonly s3?: S3Settings
 }
 
@@ -60,6 +65,9 @@ export interface ServeHooks {
 const CHANGES_MS = 250
 const LIBRARY_MS = 2000
 const HEALTH_MS = 5000
+const ALERTS_AGAIN_MS = 5000
+const TRIES = 24
+const SESSION_SECONDS = 30
 
 /**
  * Serves the page until aborted.
@@ -154,6 +162,7 @@ export async function serve(
         hub.publish('health', health())
       }),
     )
+    if (kafka !== undefined) every.push(...tell(options, kafka, log, ended.signal))
     await operations.refresh()
     const notes = notesOf(library, roots)
     onServing?.({ address: server.address, ...(made !== undefined && { madeToken: made }), notes })
@@ -167,6 +176,25 @@ export async function serve(
     await pictures.close()
     await places.close()
   }
+}
+
+/** Webhooks beside the page; a broker that is away is waited for. */
+function tell(
+  { receivers = [], webhookTries: tries = TRIES }: ServeOptions,
+  kafka: KafkaOptions,
+  log: Logger,
+  signal: AbortSignal,
+): readonly Promise<void>[] {
+  if (receivers.length === 0) return []
+  return [
+    repeat(ALERTS_AGAIN_MS, signal, async () => {
+      const options = { ...kafka, receivers, from: 'now', tries, sessionTimeout: SESSION_SECONDS } as const
+      await alerts(options, { signal, log }).catch((error: unknown) => {
+        const { code, message } = asStanflowError(error)
+        log.warn({ code, reason: message }, 'webhooks are not told; trying again')
+      })
+    }),
+  ]
 }
 
 async function tokenFor({

@@ -3,6 +3,7 @@ import './heap.js'
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../version.js'
 import { addAblateCommand } from './ablate.js'
+import { addAlertsCommand } from './alerts.js'
 import { addArchiveCommand } from './archive.js'
 import { addBackfillCommand } from './backfill.js'
 import { addConfigCommand } from './config.js'
@@ -72,6 +73,7 @@ function build(): Command {
   addIndexCommand(program)
   addSearchCommand(program)
   addServeCommand(program)
+  addAlertsCommand(program)
   return program
 }
 

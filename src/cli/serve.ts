@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import type { ServeOptions, Serving } from '../../pipelines/serve.js'
+import { receivers } from '../config/alerts.js'
 import { s3Settings } from '../config/places.js'
 import type { ConfigKey } from '../config/schema.js'
+import { StanflowError } from '../errors.js'
 import { openLog } from '../telemetry/log.js'
 import { printable } from './format.js'
 import { CLUSTER, kafkaOptions, keysOf } from './kafka-job.js'
@@ -22,7 +24,7 @@ const KEYS: readonly ConfigKey[] = [
   ...MODEL,
   'index',
   ...keysOf('Server').filter((key) => key !== 'accessToken'),
-  ...[...CLUSTER, ...keysOf('S3')],
+  ...[...CLUSTER, ...keysOf('S3'), ...keysOf('Alerts')],
   ...(['json'] as const),
 ]
 
@@ -32,7 +34,7 @@ Examples:
   stanflow serve out --media /archive/videos
   stanflow serve s3://results/nightly --index s3://results/index --media s3://videos
   stanflow serve out --brokers kafka:9092
-  stanflow serve --brokers kafka:9092
+  stanflow serve --brokers kafka:9092 --alerts alerts.yaml
   STANFLOW_ACCESS_TOKEN=… stanflow serve s3://results/nightly --host 0.0.0.0 --allow-host videos.example.org
 
 The page is at http://127.0.0.1:4650, for this machine only. With another --host a token is asked for; where none is
@@ -65,15 +67,24 @@ async function run(results: string | undefined, command: Command): Promise<void>
     ...(accessToken !== undefined && { token: accessToken }),
     ...(accessTokenFile !== undefined && { tokenFile: accessTokenFile }),
   }
+  const told = await receivers(config, process.env)
+  if (told.length > 0 && options.kafka === undefined) {
+    throw new StanflowError('USAGE_INVALID', 'Webhooks are told of events, which come from a broker.', {
+      hint: 'Add --brokers host:9092.',
+    })
+  }
   const { serve } = await import('../../pipelines/serve.js')
   const drain = drainOnSignals(() => undefined)
   const log = openLog('serve')
   try {
-    await serve(options, {
-      ...{ signal: drain.signal, log },
-      onServing: (serving) =>
-        process.stdout.write(`${config.json ? JSON.stringify(serving) : text(serving)}\n`),
-    })
+    await serve(
+      { ...options, receivers: told, webhookTries: config.webhookTries },
+      {
+        ...{ signal: drain.signal, log },
+        onServing: (serving) =>
+          process.stdout.write(`${config.json ? JSON.stringify(serving) : text(serving)}\n`),
+      },
+    )
   } finally {
     drain.release()
   }

@@ -68,8 +68,14 @@ function optional<S extends z.ZodType>(kind: Kind<S>, about: About) {
 }
 
 function info<S extends z.ZodType>({ schema, show, ...kind }: Kind<S>, about: About): Info {
-  return { ...kind, ...about, show: (value) => (about.secret ? HIDDEN : show(schema.parse(value))) }
+  return {
+    ...kind,
+    ...about,
+    show: (value) => (about.secret && !isNone(value) ? HIDDEN : show(schema.parse(value))),
+  }
 }
+
+const isNone = (value: unknown): boolean => Array.isArray(value) && value.length === 0
 
 /** Models that are no folder: `default`, and `random:<ViT name>` for benchmarks. */
 const EMBEDDED = /^(default$|random:)/
@@ -362,9 +368,9 @@ export const configSchema = z.object({
     group: 'Alerts',
     about: 'a receiver that does not answer for so long is asked again',
   }),
-  webhookTries: key(count(1, 100), 12, {
+  webhookTries: key(count(1, 100), 24, {
     group: 'Alerts',
-    about: 'of one event at one receiver, before it goes to the dead letters; 12 take about an hour',
+    about: 'of one event at one receiver, before it goes to the dead letters; 24 take about two hours',
   }),
   webhookPrivate: key(onOff(), false, {
     group: 'Alerts',

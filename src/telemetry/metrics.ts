@@ -51,6 +51,11 @@ export class Metrics {
     ['outcome'],
   )
 
+  readonly #webhooks = this.#counter('stanflow_webhooks_total', 'Tries to tell a receiver of an event', [
+    'receiver',
+    'outcome',
+  ])
+
   constructor({ process = true }: { readonly process?: boolean } = {}) {
     if (process) collectDefaultMetrics({ register: this.registry })
   }
@@ -59,6 +64,10 @@ export class Metrics {
     this.#fill.observe(clips)
     this.#frames.inc(clips * frames)
     this.stage('model', milliseconds)
+  }
+
+  webhook(receiver: string, outcome: 'taken' | 'failed' | 'dead-letter'): void {
+    this.#webhooks.inc({ receiver, outcome })
   }
 
   clip(kind: string): void {

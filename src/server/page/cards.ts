@@ -129,7 +129,7 @@ function episodeRow(episode: Episode, play: () => void): HTMLLIElement {
   const row = h(
     'li',
     { class: 'episode' },
-    picture ? thumbnail(id) : h('span', { class: 'thumb none', 'aria-hidden': 'true' }),
+    picture && thumbnail(id),
     h(
       'div',
       { class: 'what' },
