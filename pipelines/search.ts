@@ -1,15 +1,15 @@
 import type { S3Settings } from '../src/connect/s3/client.js'
 import type { Label } from '../src/domain.js'
-import type { LoadedModel } from '../src/engine/engine.js'
 import { StanflowError } from '../src/errors.js'
 import { lance } from '../src/search/errors.js'
 import type { Filter } from '../src/search/filter.js'
 import { type IndexedModel, MomentIndex } from '../src/search/moment-index.js'
 import { type FoundMoment, mergeMoments } from '../src/search/moments.js'
-import { clipsWhere, type FoundClip, nearest } from '../src/search/nearest.js'
+import { clipsWhere, nearest } from '../src/search/nearest.js'
 import { equals } from '../src/search/sql.js'
 import { indexPlace } from './index-moments/place.js'
-import { type ModelOptions, openModel } from './open-model.js'
+import type { ModelOptions } from './open-model.js'
+import { Encoder } from './search/encoder.js'
 
 export type { Filter, FoundMoment, IndexedModel }
 
@@ -29,6 +29,10 @@ export interface Query {
   readonly text?: string
   /** What it does not show. */
   readonly not?: readonly string[]
+  /** A picture: a file, or the bytes of a JPEG, PNG or WebP. */
+  readonly image?: string | Uint8Array
+  /** A video as a whole: a file, or `s3://bucket/key`. */
+  readonly video?: string
   /** Like this clip of the index: by its id, or the one of a source that is shown at a time. */
   readonly like?: { readonly clipId: string } | { readonly source: string; readonly time: number }
   /** A vector of the model's own, `[dim]`. */
@@ -80,7 +84,13 @@ export async function openIndex(options: OpenIndexOptions): Promise<OpenIndex> {
     if (model === undefined) {
       throw new StanflowError('INDEX_MISSING', `The index ${options.index} is empty.`)
     }
-    return new Searcher(index, model, options)
+    const { model: wish, s3 } = options
+    const encoder = new Encoder({
+      ...{ model, frames: await framesOf(index, model) },
+      ...(wish !== undefined && { wish }),
+      ...(s3 !== undefined && { s3 }),
+    })
+    return new Searcher(index, model, encoder)
   } catch (error) {
     index.close()
     throw error
@@ -90,13 +100,12 @@ export async function openIndex(options: OpenIndexOptions): Promise<OpenIndex> {
 class Searcher implements OpenIndex {
   readonly model: IndexedModel
   readonly #index: MomentIndex
-  readonly #options: OpenIndexOptions
-  #loaded: Promise<LoadedModel> | undefined
+  readonly #encoder: Encoder
 
-  constructor(index: MomentIndex, model: IndexedModel, options: OpenIndexOptions) {
+  constructor(index: MomentIndex, model: IndexedModel, encoder: Encoder) {
     this.#index = index
     this.model = model
-    this.#options = options
+    this.#encoder = encoder
   }
 
   async count(): Promise<number> {
@@ -127,14 +136,16 @@ class Searcher implements OpenIndex {
 
   async close(): Promise<void> {
     this.#index.close()
-    await (await this.#loaded?.catch(() => undefined))?.close()
+    await this.#encoder.close()
   }
 
   /** Parts of a query as one vector; its length scales cosines with it to the sum of the parts' own. */
-  async #vectorOf({ text, not = [], like, vector }: Query) {
+  async #vectorOf({ text, not = [], image, video, like, vector }: Query) {
     const parts: { readonly vector: Float32Array; readonly weight: number }[] = []
     let without: string | undefined
     if (vector !== undefined) parts.push({ vector, weight: 1 })
+    if (image !== undefined) parts.push({ vector: await this.#encoder.image(image), weight: 1 })
+    if (video !== undefined) parts.push({ vector: await this.#encoder.video(video), weight: 1 })
     if (like !== undefined) {
       const clip = await this.#clip(like)
       without = clip.clipId
@@ -142,7 +153,7 @@ class Searcher implements OpenIndex {
     }
     const texts = [...(text === undefined ? [] : [text]), ...not]
     if (texts.length > 0) {
-      const encoded = await (await this.#model()).encodeText(texts)
+      const encoded = await this.#encoder.texts(texts)
       for (const [i, one] of encoded.entries()) {
         const isWanted = text !== undefined && i === 0
         parts.push({ vector: one, weight: isWanted ? 1 : -NOT_WEIGHT / not.length })
@@ -178,34 +189,10 @@ class Searcher implements OpenIndex {
     }
     return { clipId: row.clip_id as string, vector: row.vector.toArray() as Float32Array }
   }
-
-  #model(): Promise<LoadedModel> {
-    this.#loaded ??= this.#load()
-    this.#loaded.catch(() => {
-      this.#loaded = undefined
-    })
-    return this.#loaded
-  }
-
-  /** The model that made the index's vectors: no other makes comparable ones. */
-  async #load(): Promise<LoadedModel> {
-    const { name = 'default', precision, digest } = this.model
-    const { model } = await openModel({
-      ...{ model: name, structure: this.model.structure ?? 'auto', engine: 'auto', device: 'auto' },
-      precision: (precision as ModelOptions['precision'] | undefined) ?? 'fp32',
-      ...this.#options.model,
-      ...{ sampling: { kind: 'uniform', frames: 12 }, batch: 1, concurrency: 1 },
-    })
-    if (model.info.digest === digest) return model
-    await model.close()
-    throw new StanflowError(
-      'INDEX_MODEL',
-      `The index's vectors are of ${[this.model.name, this.model.structure].filter(Boolean).join(' + ') || 'a model'} (${digest.slice(0, 12)}), not of ${model.info.name} + ${model.info.structure} (${model.info.digest.slice(0, 12)}).`,
-      {
-        hint: 'Name that model with --model, with the --structure and --precision that the results were made with.',
-      },
-    )
-  }
 }
 
-export type { FoundClip }
+/** Frames in the index's clips, as their sampling says: a picture or video to search by becomes a clip of as many. */
+async function framesOf(index: MomentIndex, model: IndexedModel): Promise<number> {
+  const [clip] = await clipsWhere(await index.clips(model), {}, 1)
+  return Number(/^[a-z]+-(\d+)/.exec(clip?.sampling ?? '')?.[1] ?? 12)
+}

@@ -3,7 +3,7 @@ import type { FoundMoment, Query, SearchFilter } from '../../pipelines/search.js
 import { s3Settings } from '../config/places.js'
 import type { ConfigKey } from '../config/schema.js'
 import { StanflowError } from '../errors.js'
-import { printable, table } from './format.js'
+import { formatBytes, printable, table } from './format.js'
 import { keysOf } from './kafka-job.js'
 import { addSettings, readSettings, SETTINGS_HELP } from './settings.js'
 import { clock, type GivenTime, localTime, parseTime } from './times.js'
@@ -17,14 +17,15 @@ const MODEL: readonly ConfigKey[] = [
   'deviceId',
   'precision',
 ]
-const KEYS: readonly ConfigKey[] = [...MODEL, ...keysOf('S3'), 'index', 'json']
+const KEYS: readonly ConfigKey[] = [...MODEL, ...keysOf('S3'), 'index', 'root', 'report', 'json']
 
 const EXAMPLES = `
 Examples:
   stanflow search "a red ball falls" --index index
   stanflow search "a person falls" --camera "hall-*" --from 2h --top 5
   stanflow search "a car" --not "a parked car" --source "videos/2026-*" --json
-  stanflow search --like 3f9d… --index index
+  stanflow search --image ball.jpg --index index
+  stanflow search --like 3f9d… --index index --report found.html
 
 Times: 2026-11-24, 2026-11-24T18:00 and 2h ago are of day, and so of cameras; 1:30 and 90s are into a video.
 `
@@ -33,6 +34,8 @@ export function addSearchCommand(program: Command): void {
   const option = (flags: string, about: string): Option => new Option(flags, about).helpGroup('Search:')
   const search = program
     .command('search')
+    .addOption(option('--image <file>', 'moments like a picture'))
+    .addOption(option('--video <file>', 'moments like a video, or s3://bucket/key'))
     .addOption(option('--like <clip id>', 'moments like that clip'))
     .addOption(option('--not <text>', 'what it does not show; repeatable').argParser(gather))
     .addOption(
@@ -63,6 +66,8 @@ function atLeastOne(text: string): number {
 }
 
 interface Flags {
+  readonly image?: string
+  readonly video?: string
   readonly like?: string
   readonly not?: readonly string[]
   readonly source?: readonly string[]
@@ -83,6 +88,8 @@ async function run(text: string | undefined, command: Command): Promise<void> {
   const query: Query = {
     ...(text !== undefined && { text }),
     ...(flags.not !== undefined && { not: flags.not }),
+    ...(flags.image !== undefined && { image: flags.image }),
+    ...(flags.video !== undefined && { video: flags.video }),
     ...(flags.like !== undefined && { like: { clipId: flags.like } }),
   }
   const model = Object.fromEntries(
@@ -95,7 +102,18 @@ async function run(text: string | undefined, command: Command): Promise<void> {
   })
   try {
     const moments = await index.search(query, filterOf(flags))
-    process.stdout.write(config.json ? `${JSON.stringify({ moments })}\n` : shown(moments))
+    process.stdout.write(
+      config.json ? `${JSON.stringify({ model: index.model.digest, moments })}\n` : shown(moments),
+    )
+    if (config.report === undefined) return
+    const { writeMoments } = await import('../../pipelines/search/report.js')
+    const { name, structure, digest: full } = index.model
+    const bytes = await writeMoments(config.report, {
+      ...{ asked: askedOf(query), narrowed: narrowedBy(flags), moments, when: span, s3: s3Settings(config) },
+      ...{ index: config.index, model: [name, structure, full.slice(0, 12)].filter(Boolean).join(', ') },
+      ...(config.root !== undefined && { root: config.root }),
+    })
+    if (!config.json) process.stdout.write(`report ${printable(config.report)}, ${formatBytes(bytes)}\n`)
   } finally {
     await index.close()
   }
@@ -118,6 +136,26 @@ function filterOf({ source, camera, from, to, label, top }: Flags): SearchFilter
     ...(ofDay !== undefined && { of: ofDay ? ('cameras' as const) : ('videos' as const) }),
     ...(label !== undefined && { labels: label }),
   }
+}
+
+/** A query in words. */
+function askedOf({ text, not = [], image, video, like }: Query): string {
+  const parts = [
+    ...(text === undefined ? [] : [text]),
+    ...(image === undefined ? [] : [`like the picture ${String(image)}`]),
+    ...(video === undefined ? [] : [`like the video ${video}`]),
+    ...(like !== undefined && 'clipId' in like ? [`like the clip ${like.clipId}`] : []),
+  ]
+  return [parts.join(', '), ...not.map((one) => `not ${one}`)].join(', ')
+}
+
+function narrowedBy({ source = [], camera = [], from, to, label = [] }: Flags): readonly string[] {
+  const time = ({ seconds, ofDay }: GivenTime): string => (ofDay ? localTime(seconds) : clock(seconds))
+  return [
+    ...[...source, ...camera.map((name) => `camera ${name}`), ...label.map((one) => `label ${one}`)],
+    ...(from === undefined ? [] : [`from ${time(from)}`]),
+    ...(to === undefined ? [] : [`to ${time(to)}`]),
+  ]
 }
 
 function shown(moments: readonly FoundMoment[]): string {

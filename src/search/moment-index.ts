@@ -78,7 +78,8 @@ export class MomentIndex {
   static async #connect({ location, storage }: IndexPlace): Promise<MomentIndex> {
     // The library takes 150 MB of disk and half a second: only commands that need it load it.
     // What it warns of is no business of whoever runs a command.
-    process.env.LANCE_LOG ??= 'error'
+    process.env.LANCEDB_LOG ??= 'error'
+    process.env.LANCE_INCLUDE_VECTOR_CENTROIDS ??= 'false'
     const { connect } = await import('@lancedb/lancedb')
     const db = await lance(`Cannot open the index ${location}`, () =>
       connect(location, {

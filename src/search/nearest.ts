@@ -23,9 +23,11 @@ const COLUMNS = [
   ...['clip_id', 'source', 'clip_index', 'start', 'end', 'sampling', 'frame_times'],
   ...['labels', 'scores', 'similarities'],
 ]
-/** Partitions of the vectors' index that are looked into, and how many times more candidates are compared exactly. */
-export const PROBES = 40
-export const REFINE = 10
+/** Partitions of the vectors' index that are looked into. */
+const PROBES = 40
+/** Candidates out of it that are compared exactly: so many for each clip wanted, and in all at least. */
+const REFINE = 5
+const LEAST_CANDIDATES = 500
 
 /** The clips nearest to a vector `[dim]` of any length, the nearest first. */
 export async function nearest(
@@ -36,7 +38,9 @@ export async function nearest(
   const where = condition(filter)
   const rows = await lance('Cannot search the index', () => {
     let query = table.query().nearestTo(vector).distanceType('cosine').limit(limit)
-    query = exact ? query.bypassVectorIndex() : query.nprobes(PROBES).refineFactor(REFINE)
+    query = exact
+      ? query.bypassVectorIndex()
+      : query.nprobes(PROBES).refineFactor(Math.max(REFINE, Math.ceil(LEAST_CANDIDATES / limit)))
     if (where !== undefined) query = query.where(where)
     return query.select([...COLUMNS, '_distance']).toArray()
   })
