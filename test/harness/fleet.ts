@@ -59,6 +59,10 @@ export class Fleet {
     this.#members.get(name)?.child.kill('SIGKILL')
   }
 
+  pid(name: string): number {
+    return this.#members.get(name)?.child.pid ?? 0
+  }
+
   /** SIGSTOP or SIGCONT. */
   signal(name: string, signal: NodeJS.Signals): void {
     this.#members.get(name)?.child.kill(signal)

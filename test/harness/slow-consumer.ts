@@ -12,11 +12,13 @@ import { openLog } from '../../src/telemetry/log.js'
  */
 const PAUSE_MS = 150
 
-const { options, transactions, diesAt } = JSON.parse(process.argv[2] ?? '') as {
+const { options, transactions, diesAt, stopsAt } = JSON.parse(process.argv[2] ?? '') as {
   readonly options: ConsumeOptions
   readonly transactions: boolean
   /** Dies by its own hand after so many transactions, with the results of the last one sent and nothing committed. */
   readonly diesAt?: number
+  /** Stops itself before it sends its so many'th results, until somebody has it go on. */
+  readonly stopsAt?: number
 }
 let sent = 0
 const inner = await openKafka(options.kafka)
@@ -26,6 +28,7 @@ const slow = (real: Transaction): Transaction => ({
   ...real,
   send: async (records) => {
     plain ??= await inner.producer()
+    if (sent + 1 === stopsAt) process.kill(process.pid, 'SIGSTOP')
     await (transactions ? real : plain).send(records)
     sent++
     if (sent === diesAt) process.kill(process.pid, 'SIGKILL')
@@ -49,6 +52,8 @@ const stop = new AbortController()
 process.on('SIGTERM', () => stop.abort())
 try {
   await consume(options, { client, signal: stop.signal, log: openLog('consume') })
+  // As the command does: what a library still waits for must not keep the process.
+  process.exit(0)
 } catch (error) {
   process.exit(fail(error, { json: false }))
 }
