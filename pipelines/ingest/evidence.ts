@@ -1,3 +1,5 @@
+import { dirname } from 'node:path/posix'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Budget } from '../../operators/index.js'
 import type { Blobs } from '../../src/connect/blobs.js'
 import type { Event } from '../../src/domain.js'
@@ -24,7 +26,12 @@ interface Kept {
   shownAt: number
   thumbnail: boolean
   video: boolean
+  /** Pictures being made, one after the other. */
+  showing: Promise<void>
 }
+
+/** An event waits no longer for its picture, which may be for a bucket that is away. */
+const PICTURE_MS = 3000
 
 /** Pictures and videos of one camera's episodes: a JPEG of the peak, an MP4 of the seconds around the beginning. */
 export class Evidence {
@@ -45,9 +52,8 @@ export class Evidence {
       this.#options.log.warn({ source, episodeId }, 'nothing of the stream is there to keep')
       return
     }
-    const day = new Date(start * 1000).toISOString().slice(0, 10)
-    const name = `${source.replace(/^camera:/, '')}/dt=${day}/${episodeId}`
-    const kept = { name, cut, peakAt, shownAt: Number.NaN, thumbnail: false, video: true }
+    const about = { name: nameOf(event), cut, peakAt, shownAt: Number.NaN }
+    const kept = { ...about, thumbnail: false, video: true, showing: Promise.resolve() }
     this.#kept.set(episodeId, kept)
     const recording = this.#record(kept, start, end).finally(() => this.#recording.delete(recording))
     this.#recording.add(recording)
@@ -63,10 +69,13 @@ export class Evidence {
 
   /** The event with the places of its picture, which is there then, and of its video, which is there once it is over. */
   async complete(event: Event): Promise<Event> {
-    const kept = this.#kept.get(event.episodeId)
-    if (kept === undefined) return event
-    if (event.end !== null) this.#kept.delete(event.episodeId)
-    await this.#show(kept)
+    const own = this.#kept.get(event.episodeId)
+    if (own !== undefined) {
+      if (event.end !== null) this.#kept.delete(event.episodeId)
+      own.showing = own.showing.then(() => this.#show(own))
+      await Promise.race([own.showing, sleep(PICTURE_MS)])
+    }
+    const kept = own ?? (await this.#keptBefore(event))
     const { blobs } = this.#options
     return {
       ...event,
@@ -75,10 +84,22 @@ export class Evidence {
     }
   }
 
+  /** Of an episode that another process began. */
+  async #keptBefore(event: Event): Promise<Pick<Kept, 'name' | 'thumbnail' | 'video'>> {
+    const name = nameOf(event)
+    const there = new Set<string>()
+    try {
+      for await (const one of this.#options.blobs.list(dirname(name))) there.add(one)
+    } catch (error) {
+      this.#options.log.warn({ reason: asStanflowError(error).message }, 'what is kept cannot be listed')
+    }
+    return { name, thumbnail: there.has(`${name}.jpg`), video: there.has(`${name}.mp4`) }
+  }
+
   /** Videos end with what there is by now; resolves once all are written. */
   async close(): Promise<void> {
     this.#stop.abort()
-    await Promise.all(this.#recording)
+    await Promise.all([...this.#recording, ...[...this.#kept.values()].map(({ showing }) => showing)])
   }
 
   async #show(kept: Kept): Promise<void> {
@@ -123,4 +144,9 @@ export class Evidence {
       budget.give()
     }
   }
+}
+
+function nameOf({ source, start, episodeId }: Event): string {
+  const day = new Date(start * 1000).toISOString().slice(0, 10)
+  return `${source.replace(/^camera:/, '')}/dt=${day}/${episodeId}`
 }

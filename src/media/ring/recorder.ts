@@ -12,6 +12,7 @@ export interface RecorderOptions {
 
 /** Seconds beyond those wanted that are waited for them. */
 const PATIENCE = 10
+const LATE_KEYFRAME = 10
 
 /** Videos and pictures of moments, out of a camera's ring. Times are Unix seconds. */
 export class Recorder {
@@ -31,7 +32,9 @@ export class Recorder {
 
   /** What `picture` makes a picture of, before the ring lets go of it. */
   hold(time: number): Cut | undefined {
-    return this.#options.ring.cut(time, time)
+    const { ring } = this.#options
+    // Just after a connection began, the first keyframe may be a little late.
+    return ring.cut(time, time) ?? ring.cut(time, time + LATE_KEYFRAME)
   }
 
   /** MP4. @throws StanflowError MEDIA_* */
