@@ -73,7 +73,7 @@ export class Evidence {
     if (own !== undefined) {
       if (event.end !== null) this.#kept.delete(event.episodeId)
       own.showing = own.showing.then(() => this.#show(own))
-      await Promise.race([own.showing, sleep(PICTURE_MS)])
+      await Promise.race([own.showing, sleep(PICTURE_MS, undefined, { ref: false })])
     }
     const kept = own ?? (await this.#keptBefore(event))
     const { blobs } = this.#options
