@@ -45,7 +45,6 @@ const CODINGS: readonly (EncodeOptions & { readonly extension: string })[] = [
 export async function clipShards(request: ShardRequest): Promise<ClipSet> {
   const { dir, name, scenes, frames, size, jitter } = request
   const perFile = Math.max(1, Math.floor(PER_FILE / frames))
-  const moments = (index: number): number[] => momentsOf(scenes[index] as Scene, frames, jitter)
   await mkdir(dir, { recursive: true })
   const files: string[] = []
   let reader: VideoReader | undefined
@@ -64,7 +63,8 @@ export async function clipShards(request: ShardRequest): Promise<ClipSet> {
   } finally {
     await reader?.close()
   }
-  return openClipSet(scenes, moments, { files, perFile, frames, size })
+  const moments = scenes.map((scene) => momentsOf(scene, frames, jitter))
+  return openClipSet({ scenes, moments, files, perFile, frames, size })
 }
 
 /** Of what is in the shard that begins with this scene: other scenes, other name. */

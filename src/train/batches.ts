@@ -5,7 +5,7 @@ import type { Scene } from '../scenes/scene.js'
 import { COLOUR_NAMES, MOTION_NAMES, reversed, SHAPES } from '../scenes/vocabulary.js'
 import { HANDED, mirror, randomWindow, zoom } from './augment.js'
 import type { ClipSet } from './clips.js'
-import type { ClipsStage, PicturesStage } from './config.js'
+import type { ClipsStage, PicturesStage, Stage } from './config.js'
 import { BEARINGS, bearingOf, countedPairs, type Matrix, matrix, THINGS } from './targets.js'
 
 export interface Texts extends TokenBatch {
@@ -23,6 +23,7 @@ export interface Captions {
 
 /** Single frames with a caption each. */
 export interface PictureBatch {
+  readonly kind: 'pictures'
   readonly pixels: Uint8Array
   readonly captions: Captions
   /** Shares of colours, of shapes and of both together among a picture's objects. */
@@ -35,6 +36,7 @@ export interface PictureBatch {
 
 /** N clips; behind them in every list the same clips backwards. */
 export interface ClipBatch {
+  readonly kind: 'clips'
   readonly pixels: Uint8Array
   readonly count: number
   /** `[2N]`, with the motion. */
@@ -57,6 +59,8 @@ const dressed = (random: Random, { text }: Caption): string =>
   random.chance(0.2) ? `a video of ${text}.` : text
 
 const isSingle = ({ actors }: Scene): boolean => actors.length === 1
+
+export type Batch = PictureBatch | ClipBatch
 
 export interface BatchSets {
   readonly clips: ClipSet
@@ -87,7 +91,14 @@ export class Batches {
     this.#seed = seed
   }
 
-  pictures(
+  /** A step's batches, one for each part that its gradient is averaged over. */
+  of(stage: Stage, step: number): Batch[] {
+    return Array.from({ length: stage.accumulate }, (_, part) =>
+      stage.kind === 'pictures' ? this.#picturesOf(stage, step, part) : this.#clipsOf(stage, step, part),
+    )
+  }
+
+  #picturesOf(
     { batch, single, steps, wrong, crop, flip }: PicturesStage,
     step: number,
     part: number,
@@ -124,6 +135,7 @@ export class Batches {
         return actors.filter((actor) => of(actor) === names[column]).length / actors.length
       })
     return {
+      kind: 'pictures',
       pixels,
       captions: this.#captions(random, captions, scenes, scenes, wrong, (i, j) => i === j),
       colours: parts(COLOUR_NAMES, ({ colour }) => colour),
@@ -133,7 +145,7 @@ export class Batches {
     }
   }
 
-  clips({ batch, motions, single, wrong, crop, flip }: ClipsStage, step: number, part: number): ClipBatch {
+  #clipsOf({ batch, motions, single, wrong, crop, flip }: ClipsStage, step: number, part: number): ClipBatch {
     const random = randomFrom(`${this.#seed} clips ${step} ${part}`)
     const clipBytes = this.#frames * this.#size * this.#size * 3
     const pixels = new Uint8Array(batch * clipBytes)
@@ -153,6 +165,7 @@ export class Batches {
     const objects = forward.map((scene) => variedCaption(random, scene, false))
     const ownObject = (i: number, j: number): boolean => j % batch === i
     return {
+      kind: 'clips',
       pixels,
       count: batch,
       captions: this.#captions(random, captions, scenes, scenes, wrong, (i, j) => i === j),

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { Tf } from '../engine/tfjs/algebra.js'
 import { StanflowError } from '../errors.js'
 import { assemble } from './assemble.js'
-import { Batches, type BatchSets } from './batches.js'
+import type { BatchSets } from './batches.js'
+import { BatchesAhead } from './batches-ahead.js'
 import { begin, forgetMoments } from './begin.js'
 import { type Position, readCheckpoint, saveCheckpoint, saveModel } from './checkpoint.js'
 import type { Stage, TrainConfig } from './config.js'
@@ -73,63 +74,66 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
     recipe,
   }
   const log = new TrainLog(join(dir, 'log.jsonl'), at.total)
-  const batches = new Batches(
-    parts.training,
-    tokenizer,
-    { frames: config.frames, size: net.config.vision.size },
-    `batches ${config.seed}`,
-  )
-  const trainer = new Trainer(tf, net, config, { batches, parameters, tokenizer })
+  const { clips, pictures } = parts.training
+  const batches = new BatchesAhead({
+    ...{ clips: clips.source, ...(pictures && { pictures: pictures.source }) },
+    ...{ tokenizer: cut.json, frames, size: net.config.vision.size, seed: `batches ${seed}` },
+  })
+  const trainer = new Trainer(tf, net, config, { parameters, tokenizer })
   const totalSteps = config.stages.reduce((sum, { steps }) => sum + steps, 0)
   let saved = performance.now()
 
-  for (; at.stage < config.stages.length; at = nextStage(at)) {
-    const stage = config.stages[at.stage] as Stage
-    if (at.step === 0) {
-      forgetMoments(parameters)
-      if (stage.kind === 'clips' && stage['branch-from-clip']) branchFromClip(parameters)
-    }
-    while (at.step < stage.steps) {
-      if (signal?.aborted) break
-      const started = performance.now()
-      const report = trainer.step(stage, at.step)
-      at = {
-        ...at,
-        step: at.step + 1,
-        total: at.total + 1,
-        seconds: at.seconds + (performance.now() - started) / 1000,
+  try {
+    for (; at.stage < config.stages.length; at = nextStage(at)) {
+      const stage = config.stages[at.stage] as Stage
+      if (at.step === 0) {
+        forgetMoments(parameters)
+        if (stage.kind === 'clips' && stage['branch-from-clip']) branchFromClip(parameters)
       }
-      const { step } = at
-      const last = step === stage.steps
-      let scores: Scores | undefined
-      if (last || step % config['validate-every'] === 0) {
-        const branch = stage.kind === 'clips'
-        scores = validate(tf, net, parameters, { sets: parts.validation, tokenizer, branch })
-        const score = scores.appearance + (scores.motion ?? 0) + (scores.order ?? 0)
-        const better = score > at.stageBest
-        at = { ...at, stageBest: Math.max(score, at.stageBest), waited: better ? 0 : at.waited + 1 }
-        if (branch && score > at.bestScore) {
-          at = { ...at, bestScore: score }
-          await saveCheckpoint(best, parameters, at)
+      while (at.step < stage.steps) {
+        if (signal?.aborted) break
+        const started = performance.now()
+        const report = trainer.step(stage, at.step, await batches.take(stage, at.step))
+        at = {
+          ...at,
+          step: at.step + 1,
+          total: at.total + 1,
+          seconds: at.seconds + (performance.now() - started) / 1000,
         }
-        if (at.waited === stage.patience) at = { ...at, step: stage.steps }
+        const { step } = at
+        const last = step === stage.steps
+        let scores: Scores | undefined
+        if (last || step % config['validate-every'] === 0) {
+          const branch = stage.kind === 'clips'
+          scores = validate(tf, net, parameters, { sets: parts.validation, tokenizer, branch })
+          const score = scores.appearance + (scores.motion ?? 0) + (scores.order ?? 0)
+          const better = score > at.stageBest
+          at = { ...at, stageBest: Math.max(score, at.stageBest), waited: better ? 0 : at.waited + 1 }
+          if (branch && score > at.bestScore) {
+            at = { ...at, bestScore: score }
+            await saveCheckpoint(best, parameters, at)
+          }
+          if (at.waited === stage.patience) at = { ...at, step: stage.steps }
+        }
+        const { loss, parts: of, rate, gradient } = report
+        const line = { total: at.total, stage: stage.name, step, loss, ...of, rate, gradient }
+        log.write({ ...line, seconds: Number(at.seconds.toFixed(2)), ...(scores && { scores }) })
+        parts.onStep?.({
+          ...report,
+          ...{ stage: stage.name, step, steps: stage.steps, total: at.total, totalSteps },
+          ...(scores && { scores }),
+        })
+        if (performance.now() - saved > config['checkpoint-seconds'] * 1000) {
+          await saveCheckpoint(checkpoint, parameters, at)
+          saved = performance.now()
+        }
+        // Signals are heard, and progress drawn, between steps.
+        await new Promise(setImmediate)
       }
-      const { loss, parts: of, rate, gradient } = report
-      const line = { total: at.total, stage: stage.name, step, loss, ...of, rate, gradient }
-      log.write({ ...line, seconds: Number(at.seconds.toFixed(2)), ...(scores && { scores }) })
-      parts.onStep?.({
-        ...report,
-        ...{ stage: stage.name, step, steps: stage.steps, total: at.total, totalSteps },
-        ...(scores && { scores }),
-      })
-      if (performance.now() - saved > config['checkpoint-seconds'] * 1000) {
-        await saveCheckpoint(checkpoint, parameters, at)
-        saved = performance.now()
-      }
-      // Signals are heard, and progress drawn, between steps.
-      await new Promise(setImmediate)
+      if (signal?.aborted) break
     }
-    if (signal?.aborted) break
+  } finally {
+    await batches.close()
   }
   await saveCheckpoint(checkpoint, parameters, at)
   const chosen = at.bestScore < 0 ? undefined : readCheckpoint(best)

@@ -1,9 +1,10 @@
 import type { Tensor, Tf } from '../engine/tfjs/algebra.js'
+import { StanflowError } from '../errors.js'
 import type { TextTokenizer } from '../model/tokenizer.js'
 import { motionCaption } from '../scenes/captions.js'
 import { MOTION_NAMES } from '../scenes/vocabulary.js'
 import { adamw } from './adamw.js'
-import { type Batches, type Texts, tokenise } from './batches.js'
+import { type Batch, type Texts, tokenise } from './batches.js'
 import type { Stage, TrainConfig } from './config.js'
 import { Forward, type Network } from './network.js'
 import { branchNoise } from './noise.js'
@@ -29,12 +30,18 @@ const TAKES_PART: Readonly<Record<Stage['kind'], (name: string) => boolean>> = {
   clips: (name) => !name.startsWith('aux.') || name.startsWith('aux.motions'),
 }
 
+/** Which part of which step. */
+interface Moment {
+  readonly stage: Stage
+  readonly step: number
+  readonly part: number
+}
+
 /** Takes training steps: the same step from the same parameters gives the same result. */
 export class Trainer {
   readonly #tf: Tf
   readonly #net: Network
   readonly #config: TrainConfig
-  readonly #batches: Batches
   readonly #parameters: Parameters
   readonly #motions: Texts
 
@@ -42,19 +49,19 @@ export class Trainer {
     tf: Tf,
     net: Network,
     config: TrainConfig,
-    parts: { batches: Batches; parameters: Parameters; tokenizer: TextTokenizer },
+    parts: { parameters: Parameters; tokenizer: TextTokenizer },
   ) {
     this.#tf = tf
     this.#net = net
     this.#config = config
-    this.#batches = parts.batches
     this.#parameters = parts.parameters
     this.#motions = tokenise(parts.tokenizer, MOTION_NAMES.map(motionCaption))
   }
 
   /** `total` steps of the stage have been taken before. */
-  step(stage: Stage, step: number): StepReport {
-    const { groups, rate: peak, warmup, steps, accumulate } = stage
+  step(stage: Stage, step: number, batches: readonly Batch[]): StepReport {
+    const { groups, rate: peak, warmup, steps } = stage
+    const share = 1 / batches.length
     const now = peak * learningRate(step, steps, warmup)
     const parts = ratesOf(this.#parameters.keys(), groups)
     const rates = new Map([...parts].map(([name, part]) => [name, part * now]))
@@ -64,12 +71,11 @@ export class Trainer {
     const sums = new Map<string, Float32Array>()
     let loss = 0
     const told: Record<string, number> = {}
-    for (let part = 0; part < accumulate; part++) {
-      const one = this.#gradients(stage, step, part, trained)
-      loss += one.loss / accumulate
-      for (const [name, value] of Object.entries(one.parts))
-        told[name] = (told[name] ?? 0) + value / accumulate
-      for (const [name, gradient] of one.gradients) add(sums, name, gradient, 1 / accumulate)
+    for (const [part, batch] of batches.entries()) {
+      const one = this.#gradients(batch, { stage, step, part }, trained)
+      loss += one.loss * share
+      for (const [name, value] of Object.entries(one.parts)) told[name] = (told[name] ?? 0) + value * share
+      for (const [name, gradient] of one.gradients) add(sums, name, gradient, share)
     }
     const { betas, clip } = this.#config.optimizer
     const weightDecay = this.#config.optimizer['weight-decay']
@@ -77,7 +83,7 @@ export class Trainer {
     return { loss, parts: told, rate: now, gradient }
   }
 
-  #gradients(stage: Stage, step: number, part: number, trained: readonly string[]) {
+  #gradients(batch: Batch, at: Moment, trained: readonly string[]) {
     const tf = this.#tf
     let loss = 0
     const parts: Record<string, number> = {}
@@ -85,13 +91,9 @@ export class Trainer {
     tf.tidy(() => {
       const tensors = new Map<string, Tensor>()
       for (const [name, { shape, value }] of this.#parameters) tensors.set(name, tf.tensor(value, [...shape]))
-      const loose = this.#lossOf(
-        stage,
-        step,
-        part,
-        tensors,
-        this.#net.structure.insert !== undefined || trained.some((name) => TRUNK.test(name)),
-      )
+      const throughTrunk =
+        this.#net.structure.insert !== undefined || trained.some((name) => TRUNK.test(name))
+      const loose = this.#lossOf(batch, at, tensors, throughTrunk)
       let details: Loss['parts'] = {}
       const graded = tf.valueAndGrads((...given: Tensor[]) => {
         const weights = new Map([
@@ -114,22 +116,19 @@ export class Trainer {
     return { loss, parts, gradients }
   }
 
-  /** The batch is read, and what is frozen computed, before gradients are asked for. */
+  /** What is frozen is computed before gradients are asked for. */
   #lossOf(
-    stage: Stage,
-    step: number,
-    part: number,
+    batch: Batch,
+    { stage, step, part }: Moment,
     tensors: ReadonlyMap<string, Tensor>,
     throughTrunk: boolean,
   ): (weights: ReadonlyMap<string, Tensor>) => Loss {
     const tf = this.#tf
     const { spread } = stage
     const forward = (weights: ReadonlyMap<string, Tensor>) => new Forward(tf, this.#net, weights)
-    if (stage.kind === 'pictures') {
-      const batch = this.#batches.pictures(stage, step, part)
+    if (batch.kind === 'pictures')
       return (weights) => pictureLoss(tf, forward(weights), batch, this.#motions, spread)
-    }
-    const batch = this.#batches.clips(stage, step, part)
+    if (stage.kind === 'pictures') throw new StanflowError('INTERNAL', 'clips in a stage of pictures')
     const trunk = throughTrunk ? undefined : forward(tensors).bothWays(batch.pixels)
     const rates = { dropout: stage.dropout, dropPath: stage['drop-path'] }
     // Every computation of this loss has the same noise.
