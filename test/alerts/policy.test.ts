@@ -103,7 +103,7 @@ test('a name that leads to a private address is not connected to, and redirectio
     const moved = await direct.post({ ...event({}), clip_ids: [] })
     await direct.close()
     assert.match(moved.kind === 'failed' ? moved.reason : '', /redirects \(302\)/)
-    assert.equal(inner.got.length, 1)
+    assert.equal(inner.requests, 1)
   } finally {
     await inner.stop()
   }

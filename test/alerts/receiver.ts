@@ -24,6 +24,7 @@ export class TestReceiver {
   /** What it said yes to. */
   readonly taken: Got[] = []
   readonly unsigned: string[] = []
+  requests = 0
   readonly url: string
   reply: (got: Got, nth: number) => Reply
   readonly #server: Server
@@ -61,7 +62,7 @@ export class TestReceiver {
   }
 
   async until(met: (receiver: this) => boolean, what: string): Promise<void> {
-    for (let i = 0; i < 1200; i++) {
+    for (let i = 0; i < 800; i++) {
       if (met(this)) return
       await sleep(50)
     }
@@ -75,6 +76,7 @@ export class TestReceiver {
   }
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.requests++
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const body = Buffer.concat(chunks).toString()
@@ -95,6 +97,6 @@ export class TestReceiver {
     if (reply === 'drop' || (reply >= 200 && reply < 300)) this.taken.push(got)
     // It has taken the message, and the answer is lost.
     if (reply === 'drop') response.destroy()
-    else response.writeHead(reply).end()
+    else response.writeHead(reply, { location: '/elsewhere' }).end()
   }
 }

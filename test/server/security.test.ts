@@ -23,6 +23,7 @@ suite('what the server lets nobody do', () => {
     const outside = await home.video('private', 'b.mp4')
     await symlink(outside, home.at('videos', 'link.mp4'))
     await writeFile(home.at('private', 'key.txt'), 'a private key')
+    await writeFile(home.at('videos', 'notes.txt'), 'no video, though it lies among them')
     await symlink(home.at('private', 'key.txt'), home.at('videos', 'key.txt'))
     results = await home.results([
       { source: 'a.mp4', path: inside },
@@ -30,6 +31,7 @@ suite('what the server lets nobody do', () => {
       { source: 'dots', path: `${home.at('videos')}/../private/b.mp4` },
       { source: 'link', path: home.at('videos', 'link.mp4') },
       { source: 'no video', path: home.at('videos', 'key.txt') },
+      { source: 'notes', path: home.at('videos', 'notes.txt') },
       { source: 'of the system', path: '/etc/passwd' },
     ])
     open = await startOver(results, [home.at('videos')], { searchesPerMinute: 20 })
@@ -78,7 +80,7 @@ suite('what the server lets nobody do', () => {
 
   test('files outside of the roots are not given, whatever a stored result names', async () => {
     assert.equal((await ask(address, '/api/media?source=a.mp4')).status, 200)
-    for (const source of ['outside', 'dots', 'link', 'no video', 'of the system']) {
+    for (const source of ['outside', 'dots', 'link', 'no video', 'notes', 'of the system']) {
       for (const route of ['media', 'picture', 'preview']) {
         const answer = await ask(address, `/api/${route}?source=${q(source)}&time=0&start=0&end=1`)
         assert.deepEqual([answer.status, codeOf(answer)], [403, 'MEDIA_OUTSIDE'], `${route} of ${source}`)
@@ -112,7 +114,7 @@ suite('what the server lets nobody do', () => {
       hits.push(request.url ?? '')
       response.end('secret')
     })
-    inner.listen(0, '127.0.0.1')
+    inner.listen(0, '127.0.0.1').unref()
     await new Promise((resolve) => inner.once('listening', resolve))
     const base = `http://127.0.0.1:${(inner.address() as AddressInfo).port}`
     const places = [
@@ -234,9 +236,9 @@ suite('what the server lets nobody do', () => {
   })
 
   test('a host that others reach takes a token: one is made, and is in no log', async () => {
-    await assert.rejects(startOver(results, [], { host: '0.0.0.0' }), (error) => {
-      return error instanceof StanflowError && error.code === 'SERVER_TOKEN'
-    })
+    const opened = await startOver(results, [], { host: '0.0.0.0' }).catch((error: unknown) => error)
+    if (!(opened instanceof StanflowError)) await (opened as Started).close()
+    assert.equal((opened as StanflowError).code, 'SERVER_TOKEN')
     const running = start(['serve', results, '--host', '0.0.0.0', '--port', '0'])
     let said = ''
     let logged = ''
