@@ -115,6 +115,11 @@ export async function serve(
     const reached = await places.reach({ path: file.path, bytes })
     return { path: reached.path, name: file.path, close: () => reached.close() }
   }
+  const read = async (path: string): Promise<Uint8Array> => {
+    const object = await places.s3.get(parseS3(path))
+    if (object === undefined) throw new StanflowError('S3_OBJECT_MISSING', `${path} is not there.`)
+    return object.body
+  }
   const every: Promise<void>[] = []
   try {
     await library?.refresh()
@@ -129,6 +134,7 @@ export async function serve(
         health,
         pictures,
         reach,
+        read,
         roots,
       },
       {

@@ -3,11 +3,15 @@ import type { S3Settings } from '../../src/connect/s3/client.js'
 import { isS3 } from '../../src/connect/s3/uri.js'
 import { asStanflowError, StanflowError } from '../../src/errors.js'
 import type { FoundMoment, Search } from '../../src/server/parts.js'
-import type { Health, SearchAsked } from '../../src/server/schemas.js'
+import type { Episode, Health, SearchAsked, Timeline } from '../../src/server/schemas.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import { indexMoments } from '../index-moments.js'
 import { type ModelOptions, modelNotes } from '../open-model.js'
 import { type OpenIndex, openIndex } from '../search.js'
+import { Shelf } from './shelf.js'
+
+/** Seconds. */
+const DAY = 86_400
 
 export interface SearchOptions {
   /** Where `stanflow index` wrote; without it the server keeps one of its own in a results folder. */
@@ -88,6 +92,17 @@ export class IndexSearch implements Search {
       model: structure === undefined ? name : `${name} + ${structure}`,
       note: notes[0] ?? null,
     }
+  }
+
+  /** Of a camera the last day. */
+  async timeline(source: string, episodes: readonly Episode[]): Promise<Timeline | undefined> {
+    if (!this.#status.ready) return undefined
+    const isCamera = source.startsWith('camera:')
+    const from = isCamera ? { from: Date.now() / 1000 - DAY } : {}
+    const clips = await (await this.#index()).timeline(source, from)
+    if (clips.length === 0) return undefined
+    const shelf = new Shelf({ source, path: '', bytes: 0, done: true, clips })
+    return { source: { ...shelf.source, playable: false, why: null }, ...shelf.timeline(episodes) }
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,11 @@ const SHOWN_LABELS = 3
 const NOTABLE = 0.25
 const NONE = 0xffff
 
+/** What is kept of a source's results. */
+export interface Shelved extends Pick<VideoResults, 'source' | 'path' | 'bytes' | 'done'> {
+  readonly clips: readonly Pick<VideoResults['clips'][number], 'start' | 'end' | 'labels'>[]
+}
+
 /** A source's clips in a few bytes each, as a page shows them. */
 export class Shelf {
   readonly path: string
@@ -23,7 +28,7 @@ export class Shelf {
   readonly #labels: Uint16Array
   readonly #scores: Float32Array
 
-  constructor({ source, path, bytes, done, clips }: VideoResults) {
+  constructor({ source, path, bytes, done, clips }: Shelved) {
     this.path = path
     this.bytes = bytes
     const count = clips.length

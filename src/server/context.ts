@@ -17,6 +17,8 @@ export interface ServerParts {
   readonly health: () => Health
   readonly pictures: Pictures
   readonly reach: (file: StoredFile) => Promise<Opened>
+  /** A small object of a bucket, whole. */
+  readonly read: (path: string) => Promise<Uint8Array>
   readonly roots: Roots
 }
 

@@ -57,14 +57,14 @@ export class Live {
   }
 
   /** @param at when the record was written, seconds since 1970 */
-  labels({ source, end, labels }: LabelsSeen, at: number): void {
+  labels({ source, start, end, labels }: LabelsSeen, at: number): void {
     if (!source.startsWith(CAMERA)) return
     const before = this.#camera(source)
     const seen = end > CALENDAR ? end : at
     if (before === undefined || (before.lastSeen ?? 0) > seen) return
     const best = labels.slice(0, LABELS).map(({ label, score }) => ({ label, score }))
-    // Who is seen is up, whatever was said of it before that.
-    const back = before.down && seen > (before.since ?? 0)
+    // Who was seen after it went is back. Clips from before come later than the news that it went.
+    const back = before.down && (start > CALENDAR ? start : at) >= (before.since ?? 0)
     this.#set({
       ...{ ...before, labels: best, lastSeen: seen },
       ...(back && { down: false, since: seen, code: null, detail: null }),
@@ -132,7 +132,6 @@ export class Live {
     const at = kind === 'camera-gap' ? (end ?? start) : start
     if (before === undefined || (before.since ?? 0) > at || kind === 'camera-gap') return
     const down = kind === 'camera-down'
-    // Labels of clips from before it went may come later than the news.
     this.#set({ ...before, down, since: at, code: down ? code : null, detail: down ? detail : null })
   }
 

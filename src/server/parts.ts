@@ -25,6 +25,8 @@ export type FoundMoment = Omit<Moment, 'playable' | 'why'>
 
 export interface Search {
   readonly status: () => Health['search']
+  /** Of a source that only the index knows. */
+  timeline(source: string, episodes: readonly Episode[]): Promise<Timeline | undefined>
   /** @throws StanflowError where there is no index, or none of this model */
   find(
     asked: SearchAsked,

@@ -105,6 +105,7 @@ export async function startOver(
       ...{ live, isLive: true, library, pictures, roots: await Roots.of(roots) },
       search: {
         status: () => ({ ready: true, what: '' }),
+        timeline: async () => undefined,
         find: async ({ q, top }) => {
           if (q === 'boom') throw new Error('inside /some/file.js')
           const moment = { source: 'a.mp4', start: 0, end: 1, best: 0.5, score: 0.5, label: null }
@@ -117,6 +118,9 @@ export async function startOver(
         ...{ search: { ready: true, what: '' }, deadLetters: { waiting: 0 } },
         throughput: { perMinute: 0, buckets: [], bucketSeconds: 10 },
       }),
+      read: async () => {
+        throw new StanflowError('S3_CREDENTIALS', 'No bucket is reached in this test.')
+      },
       reach: async () => {
         throw new StanflowError('S3_CREDENTIALS', 'No bucket is reached in this test.')
       },

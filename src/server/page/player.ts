@@ -15,6 +15,8 @@ export interface Playable {
 
 /** Seconds shown around a moment where it is cut out for a browser that cannot play the whole. */
 const AROUND = 1
+/** Seconds of an episode's video that are cut out so. */
+const LONGEST = 30
 
 /**
  * A player for moments. It plays the video itself, by ranges; where the browser cannot, a clip that the server makes of
@@ -107,15 +109,18 @@ export class Player {
   }
 
   #load(kind: 'whole' | 'clip'): void {
-    const what = this.#what as Playable
+    const { episode, start, end } = this.#what as Playable
     this.#kind = kind
-    this.#offset = kind === 'whole' ? 0 : Math.max(0, what.start - AROUND)
+    // An episode's video has a time of its own, from its beginning on.
+    const from = episode === undefined ? Math.max(0, start - AROUND) : 0
+    const until = episode === undefined ? end + AROUND : LONGEST
+    this.#offset = kind === 'whole' ? 0 : from
     this.video.dataset.kind = kind
     this.video.dataset.offset = String(this.#offset)
     this.video.src =
       kind === 'whole'
         ? address('/api/media', this.#named())
-        : address('/api/preview', { ...this.#named(), start: this.#offset, end: what.end + AROUND })
+        : address('/api/preview', { ...this.#named(), start: from, end: until })
   }
 
   #loaded(): void {
@@ -178,7 +183,10 @@ export class Player {
     this.video.load()
     this.video.hidden = true
     this.#poster.hidden = false
-    this.#poster.src = address('/api/picture', { ...this.#named(), time: Math.max(0, what.start) })
+    this.#poster.src = address('/api/picture', {
+      ...this.#named(),
+      time: what.episode === undefined ? Math.max(0, what.start) : 0,
+    })
     this.#poster.onerror = () => {
       this.#poster.hidden = true
     }

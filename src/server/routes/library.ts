@@ -14,7 +14,7 @@ import {
 import { described } from './json.js'
 
 /** Stored sources and their timelines. */
-export function addLibraryRoutes(app: FastifyInstance, { library, live, media }: Context): void {
+export function addLibraryRoutes(app: FastifyInstance, { library, live, media, search }: Context): void {
   const shown = (source: Source): Source => {
     const why = media.whyNot(source.source)
     return { ...source, playable: why === null, why }
@@ -40,7 +40,8 @@ export function addLibraryRoutes(app: FastifyInstance, { library, live, media }:
     },
     async ({ query }): Promise<Timeline> => {
       const { source } = query as z.output<typeof timelineQuery>
-      const timeline = library?.timeline(source, live.episodesOf(source))
+      const episodes = live.episodesOf(source)
+      const timeline = library?.timeline(source, episodes) ?? (await search.timeline(source, episodes))
       if (timeline === undefined) {
         throw new StanflowError('SERVER_NOT_FOUND', 'Nothing is stored of that source.')
       }

@@ -26,7 +26,7 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 /** Video by ranges, short clips that every browser plays, and pictures. */
-export function addMediaRoutes(app: FastifyInstance, { media, pictures }: Context): void {
+export function addMediaRoutes(app: FastifyInstance, { media, pictures, read }: Context): void {
   const decoding = new Gate(2, 200)
   const recent = new Recent<Uint8Array>(PICTURES_KEPT)
 
@@ -65,8 +65,9 @@ export function addMediaRoutes(app: FastifyInstance, { media, pictures }: Contex
     async ({ query }, reply) => {
       const { time, ...named } = query as z.output<typeof pictureQuery>
       const file = await media.file(oneOf(named), named.episode === undefined ? 'video' : 'thumbnail')
-      if (PICTURE.test(file.path) && !file.path.startsWith('s3://')) {
+      if (PICTURE.test(file.path)) {
         reply.type(TYPES[extname(file.path).toLowerCase()] ?? 'image/jpeg')
+        if (file.path.startsWith('s3://')) return reply.send(Buffer.from(await read(file.path)))
         return reply.sendFile(basename(file.path), dirname(file.path), { contentType: false })
       }
       const jpeg = await recent.get(keyOf(file.path, time), () =>
