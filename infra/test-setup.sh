@@ -37,14 +37,14 @@ if ! /usr/bin/python3 -c "$camera" 2> /dev/null; then
 fi
 
 venv=.cache/py
-if ! "$venv/bin/python" -c 'import confluent_kafka.schema_registry.avro, duckdb, numpy, pyarrow' 2> /dev/null; then
+if ! "$venv/bin/python" -c 'import confluent_kafka.schema_registry.avro, duckdb, lancedb, numpy, pyarrow' 2> /dev/null; then
   if ! python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 9))' 2> /dev/null; then
     echo "Python 3.9 or newer with venv is missing. Install it (apt-get install python3-venv), then run this again." >&2
     exit 1
   fi
   rm -rf "$venv"
   python3 -m venv "$venv"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check pyarrow duckdb numpy 'confluent-kafka[avro,schemaregistry]'
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check pyarrow duckdb numpy lancedb 'confluent-kafka[avro,schemaregistry]'
 fi
 
 bash infra/servers.sh
