@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin, KafkaClient } from '../../src/connect/kafka/client.js'
 import { deadLetter, placeText } from '../../src/connect/kafka/dead-letter.js'
 import type { Intake } from '../../src/connect/kafka/delivery/intake.js'
@@ -6,7 +5,8 @@ import type { Work } from '../../src/connect/kafka/delivery/work.js'
 import { eventMessage } from '../../src/connect/kafka/event-record.js'
 import { topicName } from '../../src/connect/kafka/topics.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
-import { asStanflowError, StanflowError } from '../../src/errors.js'
+import { asStanflowError, type ErrorCode, StanflowError } from '../../src/errors.js'
+import { type Again, patience, persist } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import type { Metrics } from '../../src/telemetry/metrics.js'
 import type { RulesOptions } from './options.js'
@@ -19,11 +19,12 @@ export interface RulesParts {
   readonly intake: Intake
   readonly log: Logger
   readonly metrics: Metrics
+  /** Aborting drains. */
+  readonly signal: AbortSignal
 }
 
-const MOST_WAIT_MS = 15_000
 /** What passes by itself. */
-const PASSING: readonly string[] = ['KAFKA_REGISTRY', 'KAFKA_UNREACHABLE', 'KAFKA_UNCERTAIN']
+const PASSING: readonly ErrorCode[] = ['KAFKA_REGISTRY', 'KAFKA_UNREACHABLE', 'KAFKA_UNCERTAIN']
 
 /** Labels → events. Each partition's records are taken one after the other, as rules depend on their order. */
 export class RulesJob {
@@ -33,8 +34,6 @@ export class RulesJob {
   /** By partition, of those held. */
   readonly #standings = new Map<number, Promise<Standing>>()
   readonly #turns = new Map<number, Promise<void>>()
-  /** Aborted when everything is to end: what is away is not waited for then. */
-  readonly #stop = new AbortController()
 
   constructor(parts: RulesParts) {
     const { prefix, registry } = parts.options
@@ -49,12 +48,9 @@ export class RulesJob {
     }
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    const { intake } = this.#parts
-    const drain = (): void => {
-      intake.drain()
-      this.#stop.abort()
-    }
+  async run(): Promise<void> {
+    const { intake, signal } = this.#parts
+    const drain = (): void => intake.drain()
     if (signal.aborted) drain()
     signal.addEventListener('abort', drain, { once: true })
     let failure: StanflowError | undefined
@@ -88,15 +84,17 @@ export class RulesJob {
       if (work.quarantined) {
         throw new StanflowError('MESSAGE_QUARANTINED', `${work.deaths} processes died while at work on it.`)
       }
-      const record = await this.#whileAway(work, () => this.#wire.decode('label', value))
-      const standing = await this.#whileAway(work, () => this.#standing(work.at.partition))
-      if (record === undefined || standing === undefined || work.signal.aborted) return
+      const again = this.#patience(work)
+      const record = await persist(() => this.#wire.decode('label', value), again)
+      // Once the partition is lost, what is read of it may be from before others were done with it.
+      const read = async () => (work.signal.aborted ? undefined : this.#standing(work.at.partition))
+      const standing = await persist(read, again)
+      if (standing === undefined || work.signal.aborted) return
       const turn = standing.add(record)
       const { prefix, group } = this.#parts.options
       const to = { wire: this.#wire, prefix, by: group }
       const encode = () => Promise.all(turn.events.map((event) => eventMessage(event, to)))
-      const events = await this.#whileAway(work, encode)
-      if (events === undefined) return
+      const events = await persist(encode, again)
       work.end([...events, ...turn.standing])
       this.counts.clips++
       this.counts.events += events.length
@@ -104,26 +102,21 @@ export class RulesJob {
         this.#parts.log.info({ source, rule, kind, start }, 'event')
     } catch (thrown) {
       const error = asStanflowError(thrown)
+      // Waited for in vain, as everything ends: the next process does it.
+      if (PASSING.includes(error.code) && (this.#parts.signal.aborted || work.signal.aborted)) return
       if (error.code !== 'KAFKA_SCHEMA' && error.code !== 'MESSAGE_QUARANTINED') throw error
       this.#bury(work, error)
     }
   }
 
-  /** What may pass is waited for, however long; undefined where that came to nothing. */
-  async #whileAway<T>(work: Work, step: () => Promise<T>): Promise<T | undefined> {
-    const signal = AbortSignal.any([this.#stop.signal, work.signal])
-    for (let tries = 0; ; tries++) {
-      try {
-        return await step()
-      } catch (thrown) {
-        const { code, message: reason } = asStanflowError(thrown)
-        if (!PASSING.includes(code)) throw thrown
-        if (signal.aborted) return undefined
-        this.#parts.log.warn({ code, reason, at: placeText(work.at, work.record.offset) }, 'tried again')
-        const pause = Math.min(MOST_WAIT_MS, 200 * 2 ** tries) * (0.5 + Math.random())
-        await sleep(pause, undefined, { signal }).catch(() => undefined)
-      }
-    }
+  /** What may pass is waited for, however long. */
+  #patience(work: Work): Again {
+    const { signal, log } = this.#parts
+    return patience({
+      ...{ passing: PASSING, signal: AbortSignal.any([signal, work.signal]) },
+      onWait: ({ code, message: reason }) =>
+        log.warn({ code, reason, at: placeText(work.at, work.record.offset) }, 'tried again'),
+    })
   }
 
   #standing(partition: number): Promise<Standing> {
@@ -133,7 +126,9 @@ export class RulesJob {
     const { prefix, group, rules } = options
     const loading = Standing.load({ client, admin, prefix, group, rules }, partition)
     this.#standings.set(partition, loading)
-    loading.catch(() => this.#standings.delete(partition))
+    loading.catch(() => {
+      if (this.#standings.get(partition) === loading) this.#standings.delete(partition)
+    })
     return loading
   }
 
