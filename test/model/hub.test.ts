@@ -8,10 +8,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { type PullHooks, type PullOptions, pull } from '../../pipelines/models.js'
+import { takeLock } from '../../src/connect/files/lock.js'
 import { StanflowError } from '../../src/errors.js'
 import { openSafetensors } from '../../src/model/formats/safetensors.js'
 import { writeSafetensors } from '../../src/model/formats/write-safetensors.js'
-import { proxyFor } from '../../src/model/hub/proxy.js'
+import { Proxies, proxyFor } from '../../src/model/hub/proxy.js'
+import { pullModel } from '../../src/model/hub/pull.js'
+import { requireRepo } from '../../src/model/hub/repo.js'
 import { openModel } from '../../src/model/load.js'
 import { writeCheckpoint } from '../support/checkpoints.js'
 import { fixture } from '../support/fixtures.js'
@@ -482,6 +485,34 @@ test('two pulls of one model do not get in each other’s way', async () => {
   assert.equal(failed.length, 1)
   failsWith('OUTPUT_LOCKED')(failed[0]?.reason)
   assertWhole()
+})
+
+test('a pull that has the lock after another one was done finds the model, and fetches nothing', async () => {
+  let first = true
+  let asked = 0
+  const proxies = new Proxies({})
+  const { folder, unchanged } = await pullModel({
+    repo: requireRepo(ID, undefined),
+    ...{ cache, offline: false, version: 'test' },
+    client: {
+      ...{ endpoint: new URL(`${hub.endpoint}/`), token: undefined, signal: new AbortController().signal },
+      ...{ attempts: 1, pause: 1, idle: 2000, userAgent: 'test', proxies, onWait: () => undefined },
+    },
+    async lock(pulling) {
+      if (first) {
+        first = false
+        await fetchModel()
+        asked = hub.seen.length
+      }
+      return takeLock(join(pulling, '.lock'), 'test')
+    },
+  }).finally(() => proxies.close())
+  assert.deepEqual([folder, unchanged, hub.seen.length], [finalFolder(), true, asked])
+  assertWhole()
+  assert.deepEqual(
+    everything().filter((name) => name.includes('.pulling')),
+    [],
+  )
 })
 
 test('a cache that cannot be written is said so', async () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { StanflowError } from '../../src/errors.js'
 import { parseClipConfig } from '../../src/model/config.js'
@@ -225,6 +225,28 @@ describe('what is missing or in the way is said, and nothing is left behind', ()
     await assert.rejects(running, (error: Error) => error.name === 'AbortError')
     assert.deepEqual(await leftovers(), [])
     assert.ok(!existsSync(to.to))
+  })
+
+  test('killed between the two renames of --force: the old model is back before anything else happens', async () => {
+    const to = request(fixture('tiny'), { clip: undefined })
+    await importModel(to)
+    const other = { ...to, source: checkpoint('stan-pth', 'third.pth'), clip: fixture('tiny') }
+    const dead = join(folder, `.${basename(to.to)}.making-999999999`)
+    const crash = async (): Promise<void> => {
+      // What kill -9 leaves there: the new one made, the old one aside, none in place.
+      await rename(to.to, `${dead}-old`)
+      await mkdir(dead, { recursive: true })
+      await writeFile(join(dead, 'config.json'), '{}')
+    }
+    await crash()
+    assert.equal((await importModel(to)).unchanged, true)
+    await crash()
+    await assert.rejects(importModel(other), code('OUTPUT_EXISTS'))
+    assert.equal(openModel({ model: to.to, structure: 'auto' }).structure.name, 'mean')
+    await crash()
+    const replaced = await importModel({ ...other, force: true })
+    assert.equal(replaced.structure, 'stan-self')
+    assert.deepEqual(await leftovers(), [])
   })
 
   test('what a crashed import left hidden is cleared away; a link in its place is not followed', async () => {

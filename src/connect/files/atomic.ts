@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { link, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { syncFolder } from '../../disk/sync.js'
 import { StanflowError } from '../../errors.js'
 import { makeFolder } from './folder.js'
 import { outputError, systemCode } from './fs-errors.js'
@@ -82,20 +83,7 @@ async function writeBy(
     await rm(temporary, { force: true }).catch(() => {})
     throw outputError(path, error)
   }
-  await syncFolder(folder)
-}
-
-/** Makes a rename durable. Some file systems refuse fsync on a folder; there the rename is as durable as they are. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined)
-  if (handle === undefined) return
-  try {
-    await handle.sync()
-  } catch (error) {
-    if (!['EINVAL', 'EPERM', 'EBADF', 'ENOTSUP'].includes(systemCode(error) ?? '')) {
-      throw outputError(folder, error)
-    }
-  } finally {
-    await handle.close()
-  }
+  await syncFolder(folder).catch((error: unknown) => {
+    throw outputError(folder, error)
+  })
 }

@@ -1,4 +1,5 @@
 import { StanflowError } from '../../errors.js'
+import { WEIGHT_FILES } from '../import/sources.js'
 import type { HubFile, Listing } from './listing.js'
 
 /** The files of a repository that make a model; a repository holds much else, such as the same weights for other programs. */
@@ -11,13 +12,6 @@ export interface Plan {
   readonly branch: readonly HubFile[]
 }
 
-const WEIGHTS = [
-  'model.safetensors',
-  'model.safetensors.index.json',
-  'pytorch_model.bin',
-  'pytorch_model.bin.index.json',
-] as const
-
 /** @throws StanflowError MODEL_CONFIG, MODEL_NOT_FOUND where the repository holds no model of ours */
 export function planFiles({ files }: Listing, name: string): Plan {
   const config = files.get('config.json')
@@ -26,10 +20,10 @@ export function planFiles({ files }: Listing, name: string): Plan {
       hint: 'It must be a CLIP in the Hugging Face layout, such as openai/clip-vit-base-patch32.',
     })
   }
-  const weights = WEIGHTS.map((file) => files.get(file)).find((file) => file !== undefined)
+  const weights = WEIGHT_FILES.map((file) => files.get(file)).find((file) => file !== undefined)
   if (weights === undefined) {
     throw new StanflowError('MODEL_NOT_FOUND', `${name} has no weights that can be read`, {
-      hint: `Looked for ${WEIGHTS.join(', ')}.`,
+      hint: `Looked for ${WEIGHT_FILES.join(', ')}.`,
     })
   }
   const all = (...names: readonly string[]): HubFile[] => names.flatMap((file) => files.get(file) ?? [])

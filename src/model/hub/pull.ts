@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { copyFile, link, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { syncFolder } from '../../disk/sync.js'
 import { StanflowError } from '../../errors.js'
 import { parseClipConfig } from '../config.js'
 import { importModel } from '../import/import.js'
 import { hashFile, shardNames } from '../import/sources.js'
-import { syncFolder, writeError } from '../import/staging.js'
+import { writeError } from '../import/staging.js'
 import { openModel } from '../load.js'
 import { findCached, listCached, repoFolder, snapshotFolder, writeFacts, writeRef } from './cache.js'
 import { download } from './download.js'
@@ -63,22 +64,37 @@ export async function pullModel(request: PullRequest): Promise<PulledModel> {
   }
   const plan = planFiles(listing, repoName(repo))
   const pulling = join(repoFolder(cache, repo), `.pulling-${listing.commit}`)
+  let unchanged = false
   try {
-    await mkdir(pulling, { recursive: true })
-    const lock = await request.lock(pulling)
+    const lock = await lockFolder(request, pulling)
     try {
-      await fetchFiles(request, listing, plan, pulling)
-      await assemble(request, listing, plan, pulling, folder)
+      // Another pull may have brought it while this one looked at the listing.
+      if (existsSync(folder)) unchanged = true
+      else {
+        await fetchFiles(request, listing, plan, pulling)
+        await assemble(request, listing, plan, pulling, folder)
+      }
       await writeRef(cache, repo, listing.commit)
+      // Still locked: whoever comes next must not find half of it.
+      await rm(pulling, { recursive: true, force: true })
     } finally {
       await lock.release()
     }
-    await rm(pulling, { recursive: true, force: true })
     await clearOthers(request)
   } catch (error) {
     throw writeError(pulling, error)
   }
-  return pulled(repo, folder, false)
+  return pulled(repo, folder, unchanged)
+}
+
+async function lockFolder({ lock }: PullRequest, folder: string): ReturnType<PullRequest['lock']> {
+  await mkdir(folder, { recursive: true })
+  return lock(folder).catch(async (error: unknown) => {
+    // A pull that was just done took the folder away with it.
+    if (existsSync(folder)) throw error
+    await mkdir(folder, { recursive: true })
+    return lock(folder)
+  })
 }
 
 const pulled = ({ id }: Repo, folder: string, unchanged: boolean): PulledModel => ({

@@ -10,7 +10,7 @@ import { countBytes, factsOf, sameImport } from './facts.js'
 import { partsOf } from './names.js'
 import { narrowed, type Part, takePart } from './parts.js'
 import { findSource, openSource } from './sources.js'
-import { checkTarget, PROVENANCE, stageFolder, writeSynced } from './staging.js'
+import { checkTarget, PROVENANCE, recoverFolder, stageFolder, writeSynced } from './staging.js'
 import { findTokenizer } from './tokenizer.js'
 import type { ImportedModel, ImportHooks, ImportRequest, Provenance } from './types.js'
 
@@ -30,6 +30,7 @@ export async function importModel(request: ImportRequest, hooks: ImportHooks = {
   const base = request.clip === undefined ? undefined : findSource(request.clip)
   const progress = countBytes([...source.files, ...(base?.files ?? [])], hooks)
   const [sources, clip] = [await factsOf(source, progress, hooks), await factsOf(base, progress, hooks)]
+  await recoverFolder(request.to)
   const before = await sameImport(request.to, sources, clip)
   if (before !== undefined) return { ...describe(request.to), provenance: before, unchanged: true }
   await checkTarget(request.to, request.force)

@@ -14,7 +14,7 @@ export interface Source {
 }
 
 /** Preferred first, as Hugging Face's own loader does; an index names the shards of a checkpoint in pieces. */
-const WEIGHTS = [
+export const WEIGHT_FILES = [
   'model.safetensors',
   'model.safetensors.index.json',
   'pytorch_model.bin',
@@ -33,10 +33,10 @@ export function findSource(path: string): Source {
     return path.endsWith('.index.json')
       ? { files: shards(path), folder: dirname(path) }
       : { files: [path], folder: undefined }
-  const weights = WEIGHTS.find((name) => existsSync(join(path, name)))
+  const weights = WEIGHT_FILES.find((name) => existsSync(join(path, name)))
   if (weights === undefined) {
     throw new StanflowError('MODEL_NOT_FOUND', `there are no weights in the folder ${path}`, {
-      hint: `Looked for ${WEIGHTS.join(', ')}. Name another file itself.`,
+      hint: `Looked for ${WEIGHT_FILES.join(', ')}. Name another file itself.`,
     })
   }
   const found = findSource(join(path, weights)).files

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { syncFolder } from '../../disk/sync.js'
 import { type ErrorCode, StanflowError } from '../../errors.js'
 
 /** Tells what an import made from anything else, and what it was made of. */
@@ -12,11 +13,11 @@ export const PROVENANCE = 'provenance.json'
  */
 export async function stageFolder<T>(to: string, fill: (folder: string) => Promise<T>): Promise<T> {
   const target = resolve(to)
-  const hidden = (pid: number | string): string => join(dirname(target), `.${basename(target)}.making-${pid}`)
-  const folder = hidden(process.pid)
+  const folder = join(dirname(target), `${hiddenPrefix(target)}${process.pid}`)
   try {
     await mkdir(dirname(target), { recursive: true })
-    await clearDead(dirname(target), `${basename(hidden(''))}`)
+    await recoverFolder(target)
+    await clearDead(target)
     await rm(folder, { recursive: true, force: true })
     await mkdir(folder)
     const result = await fill(folder)
@@ -28,9 +29,12 @@ export async function stageFolder<T>(to: string, fill: (folder: string) => Promi
   }
 }
 
+const hiddenPrefix = (target: string): string => `.${basename(target)}.making-`
+const ASIDE = '-old'
+
 /** A folder cannot be renamed over one that has files: the old one steps aside, and goes once the new one is there. */
 async function replaceFolder(target: string, folder: string): Promise<void> {
-  const aside = `${folder}-old`
+  const aside = `${folder}${ASIDE}`
   const replaces = existsSync(target)
   if (replaces) await rename(target, aside)
   await rename(folder, target)
@@ -38,11 +42,27 @@ async function replaceFolder(target: string, folder: string): Promise<void> {
   await syncFolder(dirname(target))
 }
 
-async function clearDead(parent: string, prefix: string): Promise<void> {
-  for (const name of await readdir(parent)) {
+/** Who was killed between the two renames left no folder of that name: the old one gets it back. */
+export async function recoverFolder(to: string): Promise<void> {
+  const target = resolve(to)
+  if (existsSync(target)) return
+  const aside = (await leftByTheDead(target)).find((name) => name.endsWith(ASIDE))
+  if (aside !== undefined) await rename(join(dirname(target), aside), target)
+}
+
+async function clearDead(target: string): Promise<void> {
+  for (const name of await leftByTheDead(target))
+    await rm(join(dirname(target), name), { recursive: true, force: true })
+}
+
+/** Names of what processes made beside the target that are no more. */
+async function leftByTheDead(target: string): Promise<string[]> {
+  const prefix = hiddenPrefix(target)
+  const names = await readdir(dirname(target)).catch(() => [] as string[])
+  return names.filter((name) => {
     const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN
-    if (pid > 0 && !isAlive(pid)) await rm(join(parent, name), { recursive: true, force: true })
-  }
+    return pid > 0 && !isAlive(pid)
+  })
 }
 
 function isAlive(pid: number): boolean {
@@ -52,13 +72,6 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
-}
-
-/** Some file systems refuse fsync on a folder; there a rename is as durable as they are. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined)
-  await handle?.sync().catch(() => undefined)
-  await handle?.close()
 }
 
 /** A small file that is on the disk when this returns. */
