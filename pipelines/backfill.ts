@@ -10,12 +10,13 @@ import {
   sampleClips,
   store,
 } from '../operators/index.js'
+import { absentInputs } from '../src/connect/files/discover.js'
 import { type FileStore, openStore, peekStore } from '../src/connect/files/store.js'
 import type { S3Settings } from '../src/connect/s3/client.js'
 import type { DeadLetter, Recipe, ResultFormat } from '../src/connect/store.js'
 import type { Sampling, Video } from '../src/domain.js'
 import type { LoadedModel, ModelInfo } from '../src/engine/engine.js'
-import type { StanflowError } from '../src/errors.js'
+import { StanflowError } from '../src/errors.js'
 import { openReader } from '../src/media/open-reader.js'
 import type { ReaderName, VideoReader } from '../src/media/reader.js'
 import { VERSION } from '../src/version.js'
@@ -68,6 +69,8 @@ export interface BackfillSummary extends BackfillProgress {
   readonly model: string
   readonly engine: string
   readonly reader: string
+  /** Clips of earlier runs that were given these labels, from their stored vectors. */
+  readonly relabelled: number
   /** True where a signal ended the run before every video was done. */
   readonly drained: boolean
   readonly dryRun: boolean
@@ -103,6 +106,8 @@ export async function backfill(
   const places = new Places(options.s3)
   const blobs = places.results(to)
   let deadLetterFile = blobs.at('dead-letter.jsonl')
+  let relabelled = 0
+  await checkInputs(options.inputs)
   const { model, why: engine } = await openModel(options)
   const opened = await openReader(options.reader).catch(async (error: unknown) => {
     await model.close()
@@ -136,6 +141,7 @@ export async function backfill(
           embeddings.map(({ vector }) => (labels === undefined ? [] : classify(vector, labels.set))),
       })
       deadLetterFile = sink.deadLetterFile
+      relabelled = sink.opened.clipsRelabelled
       try {
         await run({ options, hooks, tally, model, reader, sink, places, labels: labels?.set })
       } catch (error) {
@@ -154,12 +160,24 @@ export async function backfill(
   return {
     ...about,
     ...tally.progress(started),
+    relabelled,
     to,
     drained: hooks.signal?.aborted ?? false,
     dryRun: options.dryRun,
     deadLetterFile,
     deadLetters: tally.deadLetters,
   }
+}
+
+/** A mistyped path is found out before a model is loaded, and is no video that failed. */
+async function checkInputs(inputs: readonly string[]): Promise<void> {
+  const absent = await absentInputs(inputs)
+  const [first] = absent
+  if (first === undefined) return
+  const others = absent.length === 1 ? '' : `, nor ${absent.slice(1).join(', ')}`
+  throw new StanflowError('INPUT_NOT_FOUND', `There is no ${first}${others}.`, {
+    hint: 'Check the path; nothing was done. A pattern needs quotes where the shell would expand it.',
+  })
 }
 
 interface Run {

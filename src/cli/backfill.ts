@@ -15,6 +15,7 @@ Examples:
   stanflow backfill videos/ --to out --json 2>/dev/null | jq .failed
 
 Running the same command again does only what is missing or changed. Ctrl-C finishes what is in flight and stores it.
+It ends with 0 where a video was done, now or before; with 1 where all failed, and with --strict where any did.
 `
 
 export function addBackfillCommand(program: Command): void {
@@ -54,14 +55,14 @@ async function run(inputs: readonly string[], command: Command): Promise<void> {
   } finally {
     // What was done is told even where the page could not be written.
     const more = { ...(dryRun && { plans }), ...(page !== undefined && { report: page }) }
-    const text = dryRun ? planSummary(summary) : summaryText(summary, page)
+    // Notes were said at the start.
+    const text = dryRun ? planSummary(summary) : summaryText({ ...summary, notes: [] }, page)
     process.stdout.write(`${json ? summaryJson(summary, more) : text}\n`)
   }
-  if ((strict && summary.failed > 0) || isNothingThere(summary)) process.exitCode = 1
+  if ((strict && summary.failed > 0) || isFruitless(summary)) process.exitCode = 1
 }
 
-/** A mistyped path is no success, though a missing file among others is just a dead letter. */
-function isNothingThere({ found, deadLetters }: BackfillSummary): boolean {
-  const missing = deadLetters.filter(({ code }) => code === 'INPUT_NOT_FOUND' || code === 'INPUT_NONE')
-  return found > 0 && missing.length === found
+/** Where every single video failed there is no success to speak of; some failures among others are dead letters. */
+function isFruitless({ done, skipped, failed, drained }: BackfillSummary): boolean {
+  return !drained && failed > 0 && done + skipped === 0
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { BackfillOptions, BackfillSummary } from '../../pipelines/backfill.js'
@@ -72,19 +73,24 @@ async function demo(command: Command): Promise<void> {
   const say = (line: string) => process.stderr.write(json ? '' : `${line}\n`)
 
   const started = performance.now()
-  const videos = join(to, 'videos')
+  const scenes = taskScenes(DEMO_SET.task, DEMO_SET.split, DEMO_SET.seed, DEMO_SET.count)
+  // Scenes of another version of stanflow have a folder of their own: theirs are no part of this demo.
+  const own = join(
+    to,
+    `scenes-${createHash('sha256').update(JSON.stringify(scenes)).digest('hex').slice(0, 8)}`,
+  )
+  const videos = join(own, 'videos')
   await writeScenes(
     { ...DEMO_SET, side: 320, to: videos, telling: true },
     { onProgress: (done, of) => say(`rendered ${done} of ${of}`) },
   )
   const rendering = (performance.now() - started) / 1000
 
-  const results = join(to, 'results')
-  const scenes = taskScenes(DEMO_SET.task, DEMO_SET.split, DEMO_SET.seed, DEMO_SET.count)
+  const results = join(own, 'results')
   const labels = labelsOf(scenes)
   const settings = { config: { ...DEFAULTS, ...kept, labels, to: results, root: videos }, origins }
   const options: BackfillOptions = { ...(await backfillOptions([videos], settings)), sampling: UNIFORM }
-  const uniform = await runBackfill(options, { json })
+  const uniform = await runBackfill(options, { json, notes: false })
   const runs: Record<string, BackfillSummary> = { uniform }
   if (!uniform.drained) {
     runs.window = await runBackfill({ ...options, sampling: WINDOW }, { json, opening: false })

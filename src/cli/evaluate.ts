@@ -101,10 +101,12 @@ async function run(data: string, flags: Flags, command: Command): Promise<void> 
   const { config } = await readSettings(command)
   const { json, strict } = config
   const { model, structure, engine, device, precision, prompts, batch, concurrency, reader, frames } = config
+  let isLoading = true
   const reporter = json ? new JsonReporter(process.stderr) : progressReporter(process.stderr)
   const drain = drainOnSignals(
     () => reporter.stopping(),
     () => reporter.end(),
+    () => isLoading,
   )
   let evaluation: Evaluation
   try {
@@ -133,7 +135,10 @@ async function run(data: string, flags: Flags, command: Command): Promise<void> 
             )
         },
         // Notes stand once, with the results.
-        onStart: (about) => reporter.started(json ? about : { ...about, notes: [] }),
+        onStart: (about) => {
+          isLoading = false
+          reporter.started(json ? about : { ...about, notes: [] })
+        },
         onProgress: (progress) => reporter.progress(progress),
         onFailure: (failed) => reporter.failed?.({ ...failed, source: failed.path }),
       },

@@ -11,16 +11,21 @@ export interface Told {
   readonly json: boolean
   /** Whether to say which model, engine and reader work. Default true. */
   readonly opening?: boolean
+  /** Whether to say the model's notes with it; a caller may say them at the end. Default true. */
+  readonly notes?: boolean
   readonly onPlan?: NonNullable<BackfillHooks['onPlan']>
 }
 
 /** Runs a backfill with its progress on stderr; the first SIGINT or SIGTERM ends it in order. */
 export async function runBackfill(options: BackfillOptions, told: Told): Promise<BackfillSummary> {
-  const { json, opening = true, onPlan } = told
+  const { json, opening = true, notes = true, onPlan } = told
+  let isLoading = true
   const reporter = json ? new JsonReporter(process.stderr) : progressReporter(process.stderr)
   const drain = drainOnSignals(
     () => reporter.stopping(),
     () => reporter.end(),
+    // A model that loads cannot be interrupted, and nothing has been begun that must be finished.
+    () => isLoading,
   )
   const loading = setTimeout(() => {
     if (!json) process.stderr.write(`loading model ${printable(options.model)} ...\n`)
@@ -32,7 +37,8 @@ export async function runBackfill(options: BackfillOptions, told: Told): Promise
       signal: drain.signal,
       onStart: (about) => {
         clearTimeout(loading)
-        if (opening) reporter.started(about)
+        isLoading = false
+        if (opening) reporter.started(notes ? about : { ...about, notes: [] })
       },
       onDeadLetter: (letter) => reporter.failed?.(letter),
       ...(!options.dryRun && { onProgress: (progress) => reporter.progress(progress) }),

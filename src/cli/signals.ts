@@ -7,11 +7,18 @@ export interface Drain {
   release(): void
 }
 
-/** The first SIGINT or SIGTERM asks for an orderly end; a second one ends the process at once, as it would without us. */
-export function drainOnSignals(onFirst: () => void, onSecond: () => void = () => undefined): Drain {
+/**
+ * The first SIGINT or SIGTERM asks for an orderly end; a second one ends the process at once, as it would without us. So does
+ * the first while `isIdle` says that there is nothing to finish yet.
+ */
+export function drainOnSignals(
+  onFirst: () => void,
+  onSecond: () => void = () => undefined,
+  isIdle: () => boolean = () => false,
+): Drain {
   const controller = new AbortController()
   const handle = (name: NodeJS.Signals): void => {
-    if (!controller.signal.aborted) {
+    if (!controller.signal.aborted && !isIdle()) {
       onFirst()
       controller.abort()
       return

@@ -7,11 +7,25 @@ const EXAMPLES_SHOWN = 10
 
 /** What a backfill did, for people: counts, where, failures by code, what to do next. */
 export function summaryText(summary: BackfillSummary, report?: string): string {
-  const { found, done, skipped, failed, clips, frames, fetchedBytes, seconds, to, drained, notes } = summary
+  const {
+    found,
+    done,
+    skipped,
+    relabelled,
+    failed,
+    clips,
+    frames,
+    fetchedBytes,
+    seconds,
+    to,
+    drained,
+    notes,
+  } = summary
   const rows = [
     ['found', formatCount(found), found === 1 ? 'video' : 'videos'],
     ['done', formatCount(done)],
     ['skipped', formatCount(skipped), ...(skipped > 0 ? ['done before'] : [])],
+    ...(relabelled > 0 ? [['relabelled', formatCount(relabelled), 'clips, from their stored vectors']] : []),
     ['failed', formatCount(failed)],
     ['clips', formatCount(clips), ...(clips > 0 ? [`${formatRate(rate(clips, seconds))} clips/s`] : [])],
     ['frames', formatCount(frames), ...(clips > 0 ? [`${formatRate(rate(frames, seconds))} frames/s`] : [])],

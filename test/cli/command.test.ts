@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
 import { CONFIG_KEYS } from '../../src/config/schema.js'
+import { renderVideo } from '../../src/media/encode.js'
 import { folderWith } from '../config/folder.js'
 import { cli } from '../support/cli.js'
 
@@ -64,6 +66,21 @@ describe('stanflow', () => {
       assert.equal(lines.length, 3, stderr)
     })
   }
+
+  test('where every video failed the exit status is 1, where one was done it is 0; a note is said once', async (t) => {
+    const folder = await folderWith(t, { 'a.mp4': 'no video', 'b.mp4': 'none either' })
+    const args = ['backfill', folder, '--to', join(folder, 'out'), '--engine', 'onnx']
+    const all = await cli(args)
+    assert.equal(all.code, 1, all.stderr)
+    assert.match(all.stdout, /failed +2/)
+    assert.equal(`${all.stdout}${all.stderr}`.match(/note: The embedded model/g)?.length, 1)
+    await renderVideo(join(folder, 'c.mp4'), {
+      codec: 'h264',
+      filter: 'testsrc2=size=64x64:rate=10:duration=1',
+    })
+    assert.equal((await cli(args)).code, 0)
+    assert.equal((await cli([...args, '--strict'])).code, 1)
+  })
 
   test('with --json an error is an object too, and stdout stays empty', async () => {
     const { code, stdout, stderr } = await cli(['backfill', 'v', '--json'])

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { renderVideo } from '../../src/media/encode.js'
+import { DEFAULT_MODEL_FOLDER } from '../../src/model/embedded.js'
 import { start } from '../support/cli.js'
 
 const MODULE = new URL('../../src/cli/signals.js', import.meta.url).href
@@ -43,6 +44,31 @@ test('the first signal asks for an orderly end, and the program ends as it likes
     const { code, signal, said } = await run([name], true)
     assert.deepEqual({ code, signal, said }, { code: 0, signal: null, said: ['ready', 'draining'] })
   }
+})
+
+test('while a model loads there is nothing to finish: one signal ends it at once', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'stanflow-loading-'))
+  t.after(() => rm(dir, { recursive: true, force: true }))
+  await cp(DEFAULT_MODEL_FOLDER, dir, { recursive: true })
+  // Weights that never come: whoever opens a pipe waits for somebody to write into it.
+  await rm(join(dir, 'model.safetensors'))
+  execFileSync('mkfifo', [join(dir, 'model.safetensors')])
+  const { child, finished } = start([
+    'backfill',
+    dir,
+    '--to',
+    join(dir, 'out'),
+    '--model',
+    dir,
+    '--engine',
+    'onnx',
+  ])
+  for await (const chunk of child.stderr as AsyncIterable<Buffer>)
+    if (/loading model/.test(chunk.toString())) break
+  child.kill('SIGINT')
+  const { signal, stderr } = await finished
+  assert.equal(signal, 'SIGINT', stderr)
+  assert.doesNotMatch(stderr, /terminate|Napi/)
 })
 
 test('a second signal ends the program at once, as that signal does', async () => {

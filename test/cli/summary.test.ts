@@ -7,6 +7,7 @@ import type { DeadLetter } from '../../src/connect/store.js'
 const SUMMARY: BackfillSummary = {
   found: 1100,
   listed: true,
+  relabelled: 0,
   skipped: 100,
   done: 1000,
   failed: 0,

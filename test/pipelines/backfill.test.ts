@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type BackfillHooks, type BackfillOptions, backfill } from '../../pipelines/index.js'
+import { summaryText } from '../../src/cli/summary.js'
 import { renderVideo } from '../../src/media/encode.js'
 import { DAMAGED } from '../support/damaged.js'
 import { query } from '../support/query.js'
@@ -112,7 +114,13 @@ describe('backfill', () => {
     const given = options()
     await backfill(given)
     const relabelled = await backfill({ ...given, labels: ['cat', 'dog'], top: 1 })
-    assert.deepEqual([relabelled.done, relabelled.skipped, relabelled.clips], [0, 3, 0])
+    assert.deepEqual(
+      [relabelled.done, relabelled.skipped, relabelled.clips, relabelled.relabelled],
+      [0, 3, 0, 3],
+    )
+    assert.match(summaryText(relabelled), /relabelled +3 {2}clips, from their stored vectors/)
+    const again = await backfill({ ...given, labels: ['cat', 'dog'], top: 1 })
+    assert.equal(again.relabelled, 0)
     const sets = await query<{ n: number }>(
       `select count(*)::int n from read_parquet('${given.to}/labels/**/*.parquet', hive_partitioning = true) group by label_set order by n`,
     )
@@ -139,7 +147,10 @@ describe('backfill', () => {
         'missing',
       ]
       const paths = await Promise.all(kinds.map((kind) => (DAMAGED[kind] as (typeof DAMAGED)[string])(mixed)))
-      const given = options({ inputs: [mixed.dir, paths.at(-1) as string], root: mixed.dir })
+      // One that a list names: what is named itself must be there.
+      const list = join(dir, 'more.txt')
+      await writeFile(list, `${paths.at(-1)}\n`)
+      const given = options({ inputs: [mixed.dir, list], root: mixed.dir })
 
       const summary = await backfill(given)
       assert.deepEqual([summary.done, summary.failed, summary.found], [2, kinds.length, 2 + kinds.length])
@@ -174,6 +185,19 @@ describe('backfill', () => {
     } finally {
       await mixed.remove()
     }
+  })
+
+  test('a path that is not there is an error before a model is loaded, and no dead letter', async () => {
+    const given = options({
+      inputs: [videos, join(dir, 'tpyo'), join(dir, 'tpyo2')],
+      model: '/no/such/model',
+    })
+    await assert.rejects(backfill(given), {
+      code: 'INPUT_NOT_FOUND',
+      message: /There is no .*tpyo, nor .*tpyo2\./,
+    })
+    assert.ok(!existsSync(given.to))
+    await assert.rejects(backfill({ ...given, inputs: [join(dir, '*.mp4')] }), { code: 'MODEL_NOT_FOUND' })
   })
 
   test('draining stores what is in flight; the next run goes on mid-video, and nothing is doubled', async () => {

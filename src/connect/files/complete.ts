@@ -14,12 +14,6 @@ export interface Wanted {
   readonly relabel: Relabel | undefined
 }
 
-/** Whether a committed part lacks something that `completePart` can add. */
-export function isIncomplete(manifest: Pick<Manifest, 'files' | 'rows'>, wanted: Wanted): boolean {
-  const { embeddings, labels } = missingIn(manifest, wanted)
-  return embeddings || labels
-}
-
 /**
  * Adds to a committed part what is missing, from its stored vectors: another format, or the labels of another label
  * set. Nothing is decoded again and nothing that was there goes away.
@@ -56,7 +50,8 @@ function label(
   return clips.flatMap((clip, i) => labelRows(clip, labels[i] ?? [], labelSet))
 }
 
-function missingIn(manifest: Pick<Manifest, 'files' | 'rows'>, wanted: Wanted) {
+/** What a committed part lacks that `completePart` can add. */
+export function missingIn(manifest: Pick<Manifest, 'files' | 'rows'>, wanted: Wanted) {
   const { format, labelSet, relabel } = wanted
   const lacks = (file: Partial<PartFile>) => manifest.rows > 0 && filesOf(manifest, file).length === 0
   const canLabel =

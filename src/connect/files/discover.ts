@@ -53,6 +53,17 @@ export async function* discover(
   }
 }
 
+/** Inputs that name a path that is not there: neither a pattern nor a place elsewhere. */
+export async function absentInputs(inputs: readonly string[]): Promise<string[]> {
+  const kinds = await Promise.all(
+    inputs.map((input) => (URI.test(input) ? undefined : kindOf(input, resolve(input)))),
+  )
+  return inputs.filter((_, n) => {
+    const kind = kinds[n]
+    return kind instanceof StanflowError && kind.code === 'INPUT_NOT_FOUND'
+  })
+}
+
 async function* fromInput(input: string, search: Search): AsyncGenerator<Video | BadInput> {
   if (URI.test(input)) {
     yield* fromElsewhere(input, search)

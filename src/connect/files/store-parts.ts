@@ -11,6 +11,8 @@ export interface OpenReport {
   readonly leftoversRemoved: number
   /** Clips of earlier runs given new labels or another format. */
   readonly clipsCompleted: number
+  /** Those of them that were given labels. */
+  readonly clipsRelabelled: number
 }
 
 /** What an open store works with. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { StanflowError } from '../../errors.js'
 import type { Blobs } from '../blobs.js'
 import type { Recipe, Relabel, ResultFormat } from '../store.js'
-import { completePart, isIncomplete, type Wanted } from './complete.js'
+import { completePart, missingIn, type Wanted } from './complete.js'
 import { DeadLetters, readDeadLetterFiles } from './dead-letters.js'
 import { FileStore, progressOf } from './file-store.js'
 import { Folder } from './folder-blobs.js'
@@ -81,7 +81,7 @@ export async function openStore(options: StoreOptions): Promise<FileStore> {
     const rewrite = (change: () => Promise<void>): Promise<void> =>
       shard === undefined ? change() : inTurn(blobs, run, change)
     const writer = partWriter(blobs, recipe, version)
-    const { index, completed } = await bringUpToDate(writer, options, rewrite)
+    const { index, completed, relabelled } = await bringUpToDate(writer, options, rewrite)
     const described = { digest: recipe.modelDigest, dim: recipe.dim, ...recipe.model }
     await blobs.write(modelFile(recipe.modelDigest), `${JSON.stringify(described, null, 2)}\n`)
     const names = { model: recipe.modelDigest, sample: samplingSlug(recipe.sampling) }
@@ -91,7 +91,11 @@ export async function openStore(options: StoreOptions): Promise<FileStore> {
       return stored?.done ? stored.lastPart : undefined
     })
     const partNames = new PartNames(run, index.parts.at(-1))
-    const opened: OpenReport = { leftoversRemoved: removed, clipsCompleted: completed }
+    const opened: OpenReport = {
+      leftoversRemoved: removed,
+      clipsCompleted: completed,
+      clipsRelabelled: relabelled,
+    }
     return new FileStore({ ...options, writer, index, letters, lock, rewrite, partNames, opened })
   } catch (error) {
     await lock.release().catch(() => {})
@@ -152,12 +156,13 @@ async function scan(blobs: Blobs, recipe: Recipe, wanted?: Wanted) {
   const place = recipePlace(recipe)
   const index = new VideoIndex()
   const stale: Stale[] = []
-  const incomplete: { readonly part: string; readonly clips: number }[] = []
+  const incomplete: { readonly part: string; readonly clips: number; readonly labels: boolean }[] = []
   for await (const manifest of readManifests(blobs, place)) {
     checkModel(blobs, place, manifest, recipe)
     stale.push(...index.add(manifest))
-    if (wanted !== undefined && isIncomplete(manifest, wanted))
-      incomplete.push({ part: manifest.part, clips: manifest.rows })
+    const missing = wanted === undefined ? undefined : missingIn(manifest, wanted)
+    if (missing?.embeddings || missing?.labels)
+      incomplete.push({ part: manifest.part, clips: manifest.rows, labels: missing.labels })
   }
   return { index, stale, incomplete }
 }
@@ -171,6 +176,7 @@ async function bringUpToDate(
   const wanted: Wanted = { format, labelSet: recipe.labelSetDigest, relabel: options.relabel }
   let found = await scan(blobs, recipe, wanted)
   let completed = 0
+  let relabelled = 0
   if (found.stale.length > 0 || found.incomplete.length > 0) {
     await rewrite(async () => {
       // Whoever had the turn before may have done it.
@@ -180,12 +186,13 @@ async function bringUpToDate(
         found = await scan(blobs, recipe, wanted)
       }
       const total = found.incomplete.reduce((sum, { clips }) => sum + clips, 0)
-      for (const { part, clips } of found.incomplete) {
+      for (const { part, clips, labels } of found.incomplete) {
         await completePart(writer, part, wanted)
         completed += clips
+        if (labels) relabelled += clips
         options.onComplete?.(completed, total)
       }
     })
   }
-  return { index: found.index, completed }
+  return { index: found.index, completed, relabelled }
 }
