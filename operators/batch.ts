@@ -1,8 +1,8 @@
 import { Observable, type OperatorFunction } from 'rxjs'
 
 export interface BatchOptions {
-  /** Items in a full batch. */
-  readonly size: number
+  /** Items in a full batch; one that changes is asked for with every item. */
+  readonly size: number | (() => number)
   /** Milliseconds after which a batch that is not full goes all the same. */
   readonly deadline: number
   /**
@@ -25,6 +25,7 @@ export function batch<T>({
   deadline,
   busy = () => false,
 }: BatchOptions): OperatorFunction<T, readonly T[]> {
+  const full = typeof size === 'number' ? () => size : size
   return (source) =>
     new Observable((subscriber) => {
       let items: T[] = []
@@ -33,9 +34,9 @@ export function batch<T>({
         clearTimeout(timer)
         timer = undefined
         if (items.length === 0) return
-        const full = items
+        const gathered = items
         items = []
-        subscriber.next(full)
+        subscriber.next(gathered)
       }
       const flushIfFree = (): void => {
         if (busy()) timer = setTimeout(flushIfFree, LOOK_MS)
@@ -44,7 +45,7 @@ export function batch<T>({
       const subscription = source.subscribe({
         next: (item) => {
           items.push(item)
-          if (items.length >= size) flush()
+          if (items.length >= full()) flush()
           else timer ??= setTimeout(flushIfFree, deadline)
         },
         error: (error: unknown) => subscriber.error(error),

@@ -3,13 +3,18 @@
  * source waits here for room before it makes more, and the last stage gives the room back.
  */
 export class Budget {
-  readonly limit: number
+  readonly #limit: () => number
   #inFlight = 0
   #closed = false
   readonly #waiting: (() => void)[] = []
 
-  constructor(limit: number) {
-    this.limit = limit
+  /** A limit that changes is asked for whenever it matters. */
+  constructor(limit: number | (() => number)) {
+    this.#limit = typeof limit === 'number' ? () => limit : limit
+  }
+
+  get limit(): number {
+    return this.#limit()
   }
 
   get inFlight(): number {

@@ -16,6 +16,7 @@ export {
 export { FairQueue, type FairQueueOptions } from './live/fair-queue.js'
 export { type KeepOpenOptions, keepOpen } from './live/keep-open.js'
 export { MotionGate, type MotionGateOptions } from './live/motion-gate.js'
+export { Pace } from './live/pace.js'
 export { Pacer } from './live/pacer.js'
 export { Widening } from './live/widening.js'
 export { planClips, shownAt, type Timeline, uniformIndices } from './plan-clips.js'

@@ -2,7 +2,9 @@
 export interface FairQueueOptions<T> {
   /** Items that wait at most, over all sources. */
   readonly limit: () => number
-  /** An item that had to give way. */
+  /** Whether an item has waited so long that nobody wants it any more. Default: never. */
+  readonly isStale?: (item: T) => boolean
+  /** An item that had to give way, or is stale. */
   readonly onDropped: (item: T, source: string) => void
 }
 
@@ -14,7 +16,6 @@ export class FairQueue<T> {
   readonly #options: FairQueueOptions<T>
   /** Sources that have something, the next to be served first. */
   readonly #waiting = new Map<string, T[]>()
-  /** How often each source was served, as far back as it matters. */
   #size = 0
   #isClosed = false
   #wake: (() => void) | undefined
@@ -68,15 +69,25 @@ export class FairQueue<T> {
 
   #take(): T | undefined {
     for (const [source, own] of this.#waiting) {
-      const item = own.shift()
+      const item = this.#fresh(source, own)
       this.#waiting.delete(source)
       // Behind all others that wait.
       if (own.length > 0) this.#waiting.set(source, own)
-      if (item === undefined) continue
-      this.#size--
-      return item
+      if (item !== undefined) return item
     }
     return undefined
+  }
+
+  #fresh(source: string, own: T[]): T | undefined {
+    const { isStale = () => false, onDropped } = this.#options
+    for (;;) {
+      const item = own.shift()
+      if (item === undefined) return undefined
+      this.#size--
+      // The last one of a source stands for what it shows now, late as it may be.
+      if (own.length === 0 || !isStale(item)) return item
+      onDropped(item, source)
+    }
   }
 
   #dropOldest(): void {

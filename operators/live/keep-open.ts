@@ -27,7 +27,7 @@ export interface KeepOpenOptions {
 }
 
 /** A connection that held so long was good: the next tries begin quickly again. */
-const GOOD_SECONDS = 20
+const GOOD_SECONDS = 5
 /** By how much longer each wait is than the one before, until there is a good connection. */
 const GROWTH = 1.7
 /** Wrong credentials tried too often lock a camera's account. */

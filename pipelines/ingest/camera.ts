@@ -37,7 +37,7 @@ export interface Studio {
 }
 
 const PATIENCE_SECONDS = 15
-const BACKOFF = { first: 0.3, most: 30 }
+const BACKOFF = { first: 0.3, most: 15 }
 const LATE_SECONDS = 20
 const SCHEDULE_LOOK_MS = 1000
 

@@ -7,6 +7,7 @@ import {
   FairQueue,
   FramePool,
   type LiveClip,
+  Pace,
   Pacer,
   pull,
   Widening,
@@ -46,6 +47,10 @@ const WAITING = 2
 /** Seconds from one connection to the next, over all cameras. */
 const PACE_SECONDS = 0.15
 const LOOK_MS = 250
+/** Seconds after its end from which a clip gives way to the next of its camera. */
+const STALE_SECONDS = 5
+/** Seconds that a batch may take, if it is more than one clip. */
+const BATCH_SECONDS = 1
 /** Seconds that a drain may take. */
 const DRAIN_SECONDS = 15
 
@@ -55,6 +60,7 @@ export class IngestJob {
   readonly #pool = new FramePool()
   readonly #widening = new Widening()
   readonly #budget: Budget
+  readonly #pace: Pace
   readonly #queue: FairQueue<LiveClip>
   readonly #tallies: Tallies
   readonly #metrics: CameraMetrics
@@ -69,9 +75,14 @@ export class IngestJob {
   constructor(parts: JobParts) {
     const { options, hooks, log, metrics, programs, destination, model } = parts
     this.#parts = parts
-    // One batch in the model, and one being gathered.
-    this.#budget = new Budget(2 * options.batch)
-    this.#queue = new FairQueue({ limit: () => this.#room, onDropped: (clip) => this.#dropped(clip) })
+    // One batch: the next is gathered when the model is free for it, of what is the newest then.
+    this.#budget = new Budget(() => this.#pace.size)
+    this.#pace = new Pace(options.batch, BATCH_SECONDS)
+    this.#queue = new FairQueue({
+      limit: () => this.#room,
+      isStale: ({ end }) => Date.now() / 1000 - end > STALE_SECONDS,
+      onDropped: (clip) => this.#dropped(clip),
+    })
     this.#metrics = new CameraMetrics(metrics.registry, {
       cameras: () => this.#cameras.all.map(({ facts }) => facts),
       widening: () => this.#widening.factor,
@@ -117,6 +128,8 @@ export class IngestJob {
       clearTimeout(last)
       void following
     } finally {
+      // What was given up on the way.
+      for (const { video } of this.#inWork.values()) this.#tallies.clip(idOf(video.source), 'dropped')
       hooks.signal?.removeEventListener('abort', stop)
       clearInterval(looking)
       giveUp.abort()
@@ -127,25 +140,27 @@ export class IngestJob {
   #results(): Observable<readonly LiveClip[]> {
     const { options, destination } = this.#parts
     const { clips } = destination
-    const { batch: size, batchDeadline } = options
     const taken = pull(this.#queue.items(), this.#budget).pipe(
       tap((clip) => {
         this.#budget.take()
         this.#inWork.set(clip.id, clip)
       }),
-      batch({ size, deadline: batchDeadline * 1000, busy: () => this.#running > 0 }),
+      batch({
+        ...{ size: () => this.#pace.size, deadline: options.batchDeadline * 1000 },
+        busy: () => this.#running > 0,
+      }),
     )
     if (clips !== undefined) {
       return taken.pipe(
         concatMap(async (some) => {
-          await this.#timed(() => clips.send(some))
+          await this.#timed(() => clips.send(some), some.length)
           for (const { frames } of some) for (const { pixels } of frames) this.#pool.release(pixels)
           return this.#delivered(some)
         }),
       )
     }
     const { models, info } = this.#parts.model as NonNullable<JobParts['model']>
-    const encode = (some: readonly LiveClip[]) => this.#timed(() => models.encode(some))
+    const encode = (some: readonly LiveClip[]) => this.#timed(() => models.encode(some), some.length)
     return taken.pipe(
       encodeVideo(
         { modelDigest: info.digest, encode: (some) => encode(some as readonly LiveClip[]) },
@@ -231,14 +246,16 @@ export class IngestJob {
     return all.length > 0 && !all.some(({ facts }) => facts.isUp) ? 'no camera is up' : undefined
   }
 
-  async #timed<T>(work: () => Promise<T>): Promise<T> {
+  async #timed<T>(work: () => Promise<T>, clips: number): Promise<T> {
     const begun = performance.now()
     this.#running++
     try {
       return await work()
     } finally {
       this.#running--
-      this.#busyMs += performance.now() - begun
+      const took = performance.now() - begun
+      this.#busyMs += took
+      this.#pace.took(clips, took / 1000)
     }
   }
 }

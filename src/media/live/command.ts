@@ -22,7 +22,10 @@ export interface LiveCommand {
 }
 
 /** ffmpeg for one connection to a camera: frames on stdout, their times on stderr, perhaps the stream itself on 3. */
-export function liveCommand(settings: LiveSettings, pieces: boolean): LiveCommand {
+export function liveCommand(
+  settings: LiveSettings,
+  { pieces, byArrival }: { readonly pieces: boolean; readonly byArrival: boolean },
+): LiveCommand {
   const { hwaccel, hwaccelDevice, keyframesOnly, address } = settings
   const input = inputOf(settings)
   return {
@@ -34,6 +37,7 @@ export function liveCommand(settings: LiveSettings, pieces: boolean): LiveComman
       ...(hwaccel === 'none' || hwaccelDevice === undefined ? [] : ['-hwaccel_device', hwaccelDevice]),
       ...['-threads', '1', ...(keyframesOnly ? ['-skip_frame', 'nokey'] : [])],
       ...(address.kind === 'rtsp' || address.kind === 'device' ? ['-fflags', '+nobuffer'] : []),
+      ...(byArrival ? ['-use_wallclock_as_timestamps', '1'] : []),
       ...[...input.args, '-copyts'],
       ...['-map', '0:V:0', '-an', '-sn', '-dn', '-filter_threads', '1', '-vf', filters(settings)],
       // More threads, and the encoder that copies pixels holds a frame back.

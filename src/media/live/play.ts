@@ -15,6 +15,8 @@ import { Talk } from './talk.js'
 /** Stream time that may go by between two frames beyond what went by here, and backwards: more is a jump. */
 const JUMP = 5
 const BACK = 0.05
+/** Pictures that were sent one by one: what libav calls their times is made up. */
+const UNTIMED = /Stream #\d+:\d+.*Video: mjpeg/
 /** Pieces that are kept until it is known what time it is. */
 const EARLY = 256
 /** mp4 has no place for some codecs: then frames come, and the stream itself does not. */
@@ -38,13 +40,24 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
   const { source, address, size } = settings
   const clock = new StreamClock()
   let index = 0
+  /** Frames are timed by when they come, in ffmpeg itself. */
+  let byArrival = false
   // RTSP cameras tell the time of each picture in the stream that is copied.
   let pieces = settings.onPiece !== undefined || address.kind === 'rtsp'
 
   async function* play(run: number, signal: AbortSignal): AsyncGenerator<LiveFrame, void, undefined> {
-    if (signal.aborted) return
+    const isDone = yield* connection(run, signal)
+    if (!isDone) yield* connection(run, signal)
+  }
+
+  /** @returns false where it is to be begun anew in another way */
+  async function* connection(
+    run: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<LiveFrame, boolean, undefined> {
+    if (signal.aborted) return true
     clock.restart()
-    const command = liveCommand(settings, pieces)
+    const command = liveCommand(settings, { pieces, byArrival })
     const child = spawn(ffmpeg, command.args, {
       stdio: ['pipe', 'pipe', 'pipe', ...(command.pieces ? (['pipe'] as const) : [])],
       env: environment(),
@@ -63,6 +76,10 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
         if ((await bytes.fill(pixels)) < pixels.length) break
         const shown = await talk.next()
         if (shown === undefined) break
+        if (!byArrival && address.kind === 'http' && talk.lines.some((line) => UNTIMED.test(line))) {
+          byArrival = true
+          return false
+        }
         if (last !== undefined) refuseJump(shown.pts - last.pts, shown.wall - last.wall)
         else bytes.stallMs = settings.silence * 1000
         last = shown
@@ -71,8 +88,8 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
         yield { source, run, index: index++, time, pixels, ...change }
       }
       await Promise.all([ended, talk.over()])
-      if (signal.aborted) return
-      if (last !== undefined && hasEnd(address.kind) && child.exitCode === 0) return
+      if (signal.aborted) return true
+      if (last !== undefined && hasEnd(address.kind) && child.exitCode === 0) return true
       if (last === undefined && pieces && talk.lines.some((line) => NO_CONTAINER.test(line))) {
         pieces = false
         settings.onNote?.('the stream cannot be kept as MP4; frames are not affected')

@@ -17,8 +17,8 @@ const { values, positionals } = parseArgs({
     minutes: { type: 'string', default: '20' },
     flap: { type: 'string', default: '20' },
     model: { type: 'string' },
-    window: { type: 'string', default: '1' },
-    stride: { type: 'string', default: '1' },
+    load: { type: 'string', default: '2' },
+    overlap: { type: 'string', default: '1' },
   },
 })
 const whole = (text: string | undefined, standard: number): number =>
@@ -50,8 +50,9 @@ if (asked('overload')) {
     cameras: whole(values.cameras, 8),
     seconds: whole(values.seconds, 60),
     model: values.model ?? 'random:vit-b-32',
-    window: Number(values.window),
-    stride: Number(values.stride),
+    load: Number(values.load),
+    overlap: Number(values.overlap),
+    say,
   })
   const { early, late, spread, load, isAccounted, ...counts } = report
   print(`${load.toFixed(2)} times the load that was taken: ${JSON.stringify(counts)}`)
