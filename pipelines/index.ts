@@ -1,6 +1,7 @@
 export * from '../operators/index.js'
 export type * from '../src/domain.js'
 export { asStanflowError, ERROR_CODES, type ErrorCode, StanflowError } from '../src/errors.js'
+export { type AlertsHooks, type AlertsOptions, type AlertsSummary, alerts } from './alerts.js'
 export { type ArchiveHooks, type ArchiveOptions, type ArchiveSummary, archive } from './archive.js'
 export {
   type BackfillHooks,
@@ -36,6 +37,7 @@ export {
   type SearchFilter,
   type TimelineClip,
 } from './search.js'
+export { type ServeHooks, type ServeOptions, type Serving, serve } from './serve.js'
 export { type SubmitHooks, type SubmitOptions, type SubmitSummary, submit } from './submit.js'
 export { type TailOptions, type TailRecord, tail } from './tail.js'
 export { type CreateTopicsOptions, createTopics, listTopics, type TopicRow } from './topics.js'
