@@ -92,6 +92,8 @@ export async function sharingEncoder(
   const kept = new Array<Float32Array | undefined>(slots)
   const valid = new Uint8Array(slots)
   const gathered = new Float32Array(clipsPerRun * frames * rowLength)
+  /** Why features are missing that clips on their way here count on. */
+  let failure: unknown
 
   async function fillSlots(pixels: Uint8Array, fill: Int32Array): Promise<void> {
     const frameBytes = size * size * 3
@@ -99,7 +101,12 @@ export async function sharingEncoder(
     for (let from = 0; from < fill.length; from += engine.framesPerRun) {
       const count = Math.min(engine.framesPerRun, fill.length - from)
       const data = pixels.subarray(from * frameBytes, (from + count) * frameBytes)
-      const { features } = await trunk.run({ pixels: { data, shape: [count, size, size, 3] } })
+      const { features } = await trunk
+        .run({ pixels: { data, shape: [count, size, size, 3] } })
+        .catch((error: unknown) => {
+          failure = error
+          throw error
+        })
       for (let n = 0; n < count; n++) {
         const row = (features as Float32Array).subarray(n * rowLength, (n + 1) * rowLength)
         const slot = fill[from + n] as number
@@ -114,7 +121,7 @@ export async function sharingEncoder(
     for (const [n, slot] of use.entries()) {
       const row = kept[slot]
       if (row === undefined || valid[slot] === 0)
-        throw new StanflowError('INTERNAL', `the features of slot ${slot} are not there`)
+        throw failure ?? new StanflowError('INTERNAL', `the features of slot ${slot} are not there`)
       gathered.set(row, n * rowLength)
     }
     return gathered.subarray(0, use.length * rowLength)

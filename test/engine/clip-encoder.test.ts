@@ -58,3 +58,26 @@ describe('a window of 12 frames that moves by 2', () => {
     })
   }
 })
+
+test('clips that count on frames of a batch that failed fail with its error, not with one of our own', async () => {
+  const request: LoadRequest = {
+    ...{ engine: 'onnx', device: 'cpu', model: folder, structure: 'auto', frames: T, precision: 'fp32' },
+  }
+  const opened = await (await engineModule('onnx')).open(request)
+  const sharing = await sharingEncoder(opened, openModel(request), T, SLOTS)
+  const book = new FrameSlots<(typeof video)[number]>(SLOTS)
+  const [first, second] = [windows[0] ?? [], windows[1] ?? []].map((window) => book.plan(window))
+  assert.ok(first && second)
+  const ask = (plan: typeof first, pixels: Uint8Array<ArrayBuffer>): Promise<unknown> =>
+    sharing.encode({ pixels, clips: 1, slots: { fill: plan.fill, use: plan.use } })
+  const errorOf = (asked: Promise<unknown>): Promise<unknown> =>
+    asked.then(
+      () => undefined,
+      (error) => error,
+    )
+  // Fewer bytes than frames: the engine refuses them.
+  const error = await errorOf(ask(first, together(first.missing).slice(0, 100)))
+  assert.ok(error instanceof Error)
+  assert.equal(await errorOf(ask(second, together(second.missing))), error)
+  await sharing.release()
+})
