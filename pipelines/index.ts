@@ -12,7 +12,16 @@ export {
 } from './backfill.js'
 export { type ConsumeHooks, type ConsumeOptions, type ConsumeSummary, consume } from './consume.js'
 export { type ExportedModel, type ExportHooks, type ExportOptions, exportModel } from './export-model.js'
-export { type IndexHooks, type IndexOptions, type IndexSummary, indexMoments } from './index-moments.js'
+export {
+  deleteMoments,
+  type IndexHooks,
+  type IndexOptions,
+  type IndexSummary,
+  indexModels,
+  indexMoments,
+  type Removal,
+  useModel,
+} from './index-moments.js'
 export { describeModel, type InfoOptions, type ModelDescription } from './model-info.js'
 export {
   type ImportedModel,

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
-import { indexModels, indexMoments } from '../../pipelines/index-moments.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type IndexSummary, indexModels, indexMoments } from '../../pipelines/index-moments.js'
 import { openIndex } from '../../pipelines/search.js'
 import { createTopics } from '../../pipelines/topics.js'
 import { openKafka } from '../../src/connect/kafka/open.js'
 import { inFolder } from '../connect/files/support.js'
 import { killIndexer } from '../harness/index-kills.js'
 import { clipId, embeddingRecord, labelsRecord, MODEL, OTHER_MODEL, outgoing } from '../search/records.js'
+import { start } from '../support/cli.js'
 import { sharedBroker, topicPrefix } from '../support/kafka.js'
 
 let broker: string
@@ -105,5 +107,37 @@ test('labels that come before their clip, after it, or anew, are the ones it has
           [clipId(13), 'a bird'],
         ],
       )
+    }),
+  ))
+
+test('SIGTERM ends the follower in order: what it has read is in the index, and it says how much', () =>
+  inFolder((dir) =>
+    withTopics(async ({ prefix, send }) => {
+      const to = join(dir, 'index')
+      const running = start([
+        'index',
+        '--from',
+        `kafka://${broker}`,
+        '--to',
+        to,
+        '--prefix',
+        prefix,
+        '--json',
+      ])
+      await send([1, 2, 3].map((n) => ({ clip: embeddingRecord(n) })))
+      const deadline = Date.now() + 60_000
+      for (let clips = 0; clips < 3; ) {
+        if (Date.now() > deadline) throw new Error('nothing came into the index')
+        await sleep(300)
+        clips = await indexModels({ to }).then(
+          ([model]) => model?.clips ?? 0,
+          () => 0,
+        )
+      }
+      running.child.kill('SIGTERM')
+      const { code: status, stdout } = await running.finished
+      assert.equal(status, 0)
+      const { added, read, drained } = JSON.parse(stdout) as IndexSummary
+      assert.deepEqual([added, read, drained], [3, 3, true])
     }),
   ))
