@@ -32,6 +32,7 @@ Examples:
   stanflow ingest --cameras cameras.yaml --to kafka://broker:9092 --listen :9464
   stanflow ingest --cameras cameras.yaml --to s3://bucket/live --window 4s --stride 1s
   stanflow ingest --cameras cameras.yaml --to kafka://broker:9092 --split
+  stanflow ingest --cameras cameras.yaml --to out --rules rules.yaml --record out/media --gate
 
 Addresses: rtsp://, rtmp://, http:// (HLS too), a device such as /dev/video0, or a file, which is played at its own speed.
 --to is kafka://HOST:PORT,…, s3://BUCKET/PREFIX, a folder, or - for JSON lines. Windows of --window (default 4s) begin every

@@ -37,7 +37,9 @@ describe('stanflow', () => {
     const { code, stdout } = await cli(['backfill', '--help'])
     assert.equal(code, 0)
     for (const { flag, group } of CONFIG_KEYS) {
-      const times = ['Kafka', 'Search', 'Server', 'Alerts'].includes(group) ? undefined : 1
+      const times = ['Cameras', 'Kafka', 'Search', 'Server', 'Alerts', 'Events'].includes(group)
+        ? undefined
+        : 1
       assert.equal(stdout.match(new RegExp(`^ +${flag} `, 'gm'))?.length, times, flag)
     }
     assert.match(stdout, /--frames <n> .*\(default: 12\)/)
