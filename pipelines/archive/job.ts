@@ -10,16 +10,16 @@ import {
   type RecordBatch,
   type TopicPartition,
 } from '../../src/connect/kafka/client.js'
-import { deadLetter, placeText } from '../../src/connect/kafka/dead-letter.js'
-import { topicName } from '../../src/connect/kafka/topics.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
-import { asStanflowError, type ErrorCode, StanflowError } from '../../src/errors.js'
+import type { ErrorCode, StanflowError } from '../../src/errors.js'
 import { type Again, patience, persist } from '../../src/persist.js'
 import { type Logger, silentLog } from '../../src/telemetry/log.js'
 import { Metrics } from '../../src/telemetry/metrics.js'
 import { processName } from '../kafka.js'
 import type { ArchiveHooks, ArchiveOptions, ArchiveSummary } from './options.js'
-import { type Limits, nextOffset, type Row, Segment } from './segment.js'
+import { PutOnce } from './put.js'
+import { Rows } from './rows.js'
+import { type Limits, type Row, Segment } from './segment.js'
 
 /** Results held in memory at most, in all partitions; beyond it the largest file is cut early. */
 const HELD_BYTES = 256 * 1024 * 1024
@@ -72,8 +72,8 @@ export class ArchiveJob {
   readonly #metrics: Metrics
   readonly #signal: AbortSignal
   readonly #limits: Limits
-  readonly #wire: Wire
-  readonly #counts = { records: 0, files: 0, found: 0, deadLetters: 0 }
+  readonly #rows: Rows
+  readonly #counts = { records: 0, files: 0, found: 0 }
   readonly #held = new Map<string, Held>()
   #consumer: Consumer | undefined
   #failure: Error | undefined
@@ -81,14 +81,15 @@ export class ArchiveJob {
   #lastMs = Date.now()
 
   constructor(parts: ArchiveParts) {
-    const { options, hooks } = parts
-    const { rollRecords: records, rollTime, prefix, registry } = options
+    const { options, hooks, producer } = parts
+    const { rollRecords: records, rollTime, prefix, registry, group } = options
     this.#parts = parts
     this.#log = hooks.log ?? silentLog()
     this.#metrics = hooks.metrics ?? new Metrics({ process: false })
     this.#signal = hooks.signal ?? new AbortController().signal
     this.#limits = { records, bytes: FILE_BYTES, span: rollTime * 1000 }
-    this.#wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
+    const wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
+    this.#rows = new Rows({ prefix, group, wire, producer, log: this.#log, metrics: this.#metrics })
   }
 
   async run(): Promise<ArchiveSummary> {
@@ -135,7 +136,7 @@ export class ArchiveJob {
       this.#signal.removeEventListener('abort', stop)
       await this.#consumer.stop()
     }
-    return { to: place.location, ...this.#counts }
+    return { to: place.location, ...this.#counts, deadLetters: this.#rows.deadLetters }
   }
 
   #isQuiet(): boolean {
@@ -234,32 +235,9 @@ export class ArchiveJob {
   async #row(held: Held, record: ConsumedRecord): Promise<Row | undefined> {
     let row: Row | undefined
     await this.#persist(held, async () => {
-      row = await this.#decoded(held.at, record)
+      row = await this.#rows.of(held.at, record)
     })
     return row
-  }
-
-  /** `undefined` where it is a dead letter. @throws what may pass */
-  async #decoded(at: TopicPartition, record: ConsumedRecord): Promise<Row | undefined> {
-    const { prefix, group } = this.#parts.options
-    const { offset, timestamp, value } = record
-    const facts = { offset, timestamp, bytes: (value?.length ?? 0) + 100 }
-    try {
-      if (at.topic === topicName(prefix, 'embeddings')) {
-        return { ...facts, kind: 'embeddings', value: await this.#wire.decode('embedding', value) }
-      }
-      return { ...facts, kind: 'labels', value: await this.#wire.decode('label', value) }
-    } catch (thrown) {
-      const error = asStanflowError(thrown)
-      // All else is no fault of the record's: the next one would fare alike.
-      if (error.code !== 'KAFKA_SCHEMA') throw error
-      this.#log.error({ at: placeText(at, offset), code: error.code, reason: error.message }, 'dead letter')
-      const letter = deadLetter(topicName(prefix, 'dead-letter'), at, record, { error, attempts: 1, group })
-      await this.#parts.producer.send([letter])
-      this.#counts.deadLetters++
-      this.#metrics.deadLetter(error.code)
-      return undefined
-    }
   }
 
   async #write(held: Held): Promise<void> {
@@ -268,25 +246,15 @@ export class ArchiveJob {
     if (last === undefined) return
     held.segment = new Segment(at)
     const { key } = segment
-    const bytes = segment.encode()
     let next = last.offset + 1n
-    let tries = 0
+    const file = new PutOnce(this.#parts.place, key, segment.encode(), next)
     // Each step by itself: a commit that is tried again must not take the file for another's.
     await this.#persist(held, async () => {
       const begun = performance.now()
-      tries++
-      let written = await this.#parts.place.create(key, bytes)
+      const put = await file.try()
       this.#metrics.stage('put', performance.now() - begun)
-      if (!written) {
-        const there = await this.#parts.place.read(key)
-        next = this.#end(key, there)
-        // The answer to the try before was lost, not the file.
-        written = tries > 1 && there !== undefined && Buffer.compare(there, bytes) === 0
-      }
-      this.#metrics.object(written ? 'written' : 'there')
-      this.#counts[written ? 'files' : 'found']++
-      if (written) this.#counts.records += segment.rows.length
-      this.#log.info({ key, records: segment.rows.length }, written ? 'file written' : 'file was there')
+      this.#count(key, segment.rows.length, put.written)
+      next = put.next
     })
     await this.#persist(held, async () => {
       await this.#consumer?.commit([{ ...at, offset: next }]).catch((error: StanflowError) => {
@@ -299,16 +267,11 @@ export class ArchiveJob {
     for (const row of segment.rows) if (row.offset >= next) await this.#add(held, row)
   }
 
-  /** Where a file ends that is there already. */
-  #end(key: string, there: Uint8Array | undefined): bigint {
-    const next = there === undefined ? undefined : nextOffset(there)
-    if (next === undefined) {
-      throw new StanflowError(
-        'OUTPUT_CORRUPT',
-        `${this.#parts.place.at(key)} is there, and no file of an archive.`,
-      )
-    }
-    return next
+  #count(key: string, records: number, written: boolean): void {
+    this.#metrics.object(written ? 'written' : 'there')
+    this.#counts[written ? 'files' : 'found']++
+    if (written) this.#counts.records += records
+    this.#log.info({ key, records }, written ? 'file written' : 'file was there')
   }
 
   /** Goes on trying while what is wrong may pass, or until the partition is lost. @throws what does not pass */

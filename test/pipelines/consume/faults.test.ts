@@ -212,11 +212,17 @@ test('an archive whose commit fails after the file was written tells of one file
   const prefix = topicPrefix()
   await createTopics({ kafka: { brokers }, prefix, partitions: 1 })
   const inner = await openKafka({ brokers })
-  const value = await new Wire({ prefix }).encode('embedding', {
+  const wire = new Wire({ prefix })
+  const embedding = {
     ...{ clip_id: 'c', source: 's', clip_index: 0, start: 0, end: 1, frame_times: [0] },
     ...{ model_digest: 'ab'.repeat(32), sampling: 'uniform-1', dim: 1, vector: Buffer.alloc(4) },
-  })
-  await (await inner.producer()).send([{ topic: `${prefix}embeddings`, key: 's', value, headers: {} }])
+  }
+  const producer = await inner.producer()
+  // One whose vector is no vector is a dead letter, and stops nothing.
+  for (const vector of [Buffer.alloc(4), Buffer.alloc(3)]) {
+    const value = await wire.encode('embedding', { ...embedding, vector })
+    await producer.send([{ topic: `${prefix}embeddings`, key: 's', value, headers: {} }])
+  }
   let failures = 0
   const client: KafkaClient = {
     name: 'failing',
@@ -243,8 +249,11 @@ test('an archive whose commit fails after the file was written tells of one file
     ...{ kafka: { brokers }, prefix, group: `${prefix}archive`, to, rollRecords: 10, rollTime: 60 },
     ...{ sessionTimeout: 6, untilQuiet: 1 },
   }
-  const { records, files, found } = await archive(archiving, { client })
-  assert.deepEqual({ records, files, found, failures }, { records: 1, files: 1, found: 0, failures: 2 })
+  const { records, files, found, deadLetters } = await archive(archiving, { client })
+  assert.deepEqual(
+    { records, files, found, deadLetters, failures },
+    { records: 1, files: 1, found: 0, deadLetters: 1, failures: 2 },
+  )
   const names = (await readdir(to, { recursive: true })).filter((name) => name.endsWith('.parquet'))
   assert.equal(names.length, 1)
 })
