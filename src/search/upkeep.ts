@@ -13,7 +13,7 @@ const FRAGMENTS_MOST = 32
 /** Times what it was made of, from which the vectors' index is made anew: its partitions have grown too large by then. */
 const GROWN = 4
 /** Readers that began so long ago may still read an old version's files. */
-const KEEP_VERSIONS_MS = 3_600_000
+const KEEP_VERSIONS_MS = 600_000
 
 const SCALARS = ['clip_id', 'source'] as const
 

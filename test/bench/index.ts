@@ -53,6 +53,7 @@ try {
   const written = performance.now()
   console.error('tables cared for:', await upkeep(index, model, { all: true }))
   const built = performance.now()
+  const { totalBytes } = await (await index.clips(model)).stats()
   const writing = peak
   peak = 0
   const found = await measure(index, model)
@@ -63,7 +64,8 @@ try {
     ['clips', clips.toLocaleString('en')],
     ['written, s', seconds(written - begun - kept)],
     ['vectors indexed and tables joined, s', seconds(kept + built - written)],
-    ['size, MB', ((await sizeOf(dir)) / 1e6).toFixed(0)],
+    ['clips, MB', (totalBytes / 1e6).toFixed(0)],
+    ['folder with indexes and old versions, MB', ((await sizeOf(dir)) / 1e6).toFixed(0)],
     ['of which vectors, MB', ((clips * DIM * 4) / 1e6).toFixed(0)],
     ['memory while writing, MB', (writing / 1e6).toFixed(0)],
     ['memory while searching, MB', (peak / 1e6).toFixed(0)],
