@@ -80,19 +80,20 @@ async function stateOf(pid: number): Promise<string> {
   return text.slice(text.lastIndexOf(')') + 2).charAt(0)
 }
 
-for (const name of CLIENT_NAMES)
-  describe(`a consumer that was stopped past its session timeout, with ${name}`, () => {
-    test('writes nothing twice when it goes on', async () => {
+describe('a consumer that was stopped past its session timeout', () => {
+  for (const name of CLIENT_NAMES) {
+    test(`writes nothing twice when it goes on, with ${name}`, async () => {
       const counts = await zombie(name, true)
       assert.deepEqual(counts, Array(CLIPS).fill(1))
     })
+  }
 
-    test('would without transactions, and this test sees it', async () => {
-      const counts = await zombie(name, false)
-      assert.equal(counts.length, CLIPS)
-      assert.ok(
-        counts.some((times) => times > 1),
-        'no result came twice',
-      )
-    })
+  test('would without transactions, and this test sees it', async () => {
+    const counts = await zombie('kafkajs', false)
+    assert.equal(counts.length, CLIPS)
+    assert.ok(
+      counts.some((times) => times > 1),
+      'no result came twice',
+    )
   })
+})
