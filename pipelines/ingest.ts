@@ -1,6 +1,7 @@
 import { Budget } from '../operators/index.js'
 import { StanflowError } from '../src/errors.js'
 import { type FfmpegPrograms, findFfmpeg } from '../src/media/ffmpeg/find.js'
+import { checkHwaccel } from '../src/media/live/hwaccel.js'
 import { type Logger, silentLog } from '../src/telemetry/log.js'
 import { Metrics } from '../src/telemetry/metrics.js'
 import { CameraRules } from './ingest/camera-rules.js'
@@ -25,6 +26,10 @@ export async function ingest(options: IngestOptions, hooks: IngestHooks = {}): P
     throw new StanflowError('READER_MISSING', 'Cameras are played with ffmpeg, which was not found.', {
       hint: 'Install ffmpeg (apt-get install ffmpeg) or set FFMPEG_PATH.',
     })
+  }
+  // Before anything that takes long.
+  for (const { hwaccel, hwaccelDevice } of options.cameras) {
+    if (hwaccel !== 'none') await checkHwaccel(programs, hwaccel, hwaccelDevice)
   }
   try {
     const models = new Models(options)

@@ -47,9 +47,12 @@ export class CameraSet {
     }
   }
 
-  /** Resolves when every camera's input has come to its end, which files have. */
-  async through(): Promise<void> {
-    while (!this.#isClosed && !this.all.every(({ isOver }) => isOver)) {
+  /**
+   * Resolves when every camera's input has come to its end, which files have; where others may be added yet, only once it
+   * is closed.
+   */
+  async through(mayGrow: boolean): Promise<void> {
+    while (!this.#isClosed && (mayGrow || !this.all.every(({ isOver }) => isOver))) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve
       })

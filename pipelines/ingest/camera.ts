@@ -12,6 +12,7 @@ import {
 import { inSchedule } from '../../src/config/schedule.js'
 import { samplingSlug } from '../../src/connect/files/layout.js'
 import type { Event } from '../../src/domain.js'
+import { asStanflowError } from '../../src/errors.js'
 import type { FfmpegPrograms } from '../../src/media/ffmpeg/find.js'
 import { type LiveCamera, liveCamera } from '../../src/media/live/play.js'
 import type { CameraFacts } from '../../src/telemetry/camera-metrics.js'
@@ -40,6 +41,7 @@ const PATIENCE_SECONDS = 15
 const BACKOFF = { first: 0.3, most: 15 }
 const LATE_SECONDS = 20
 const SCHEDULE_LOOK_MS = 1000
+const PAUSE_MS = 1000
 
 /** A camera being ingested: frames → windows → the queue that all cameras share. */
 export class IngestedCamera {
@@ -89,7 +91,14 @@ export class IngestedCamera {
     const player = this.#player()
     while (!signal.aborted) {
       if (this.#isOn(Date.now() / 1000)) {
-        if (await this.#whileOn(player)) return
+        // Whatever goes wrong with one camera in here, the others must not notice, and it is tried again.
+        const isOver = await this.#whileOn(player).catch((error: unknown) => {
+          const { code, message } = asStanflowError(error)
+          this.#studio.log.error({ camera: this.settings.id, code, reason: message }, 'camera failed')
+          return false
+        })
+        if (isOver) return
+        await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined)
       } else {
         await sleep(SCHEDULE_LOOK_MS, undefined, { signal }).catch(() => undefined)
       }

@@ -118,7 +118,7 @@ export class IngestJob {
       hooks.onWaiting?.(() => this.#waiting())
       hooks.onReady?.()
       const following = this.#follow()
-      await this.#cameras.through()
+      await this.#cameras.through(hooks.changes !== undefined)
       await this.#cameras.close()
       this.#queue.close()
       const last = setTimeout(() => giveUp.abort(), DRAIN_SECONDS * 1000)

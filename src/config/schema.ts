@@ -158,7 +158,7 @@ export const configSchema = z.object({
   stride: optional(duration(86_400), {
     group: 'Clips',
     about: 'from the start of one window to the next',
-    unset: 'same as --window',
+    unset: 'same as --window; for cameras a quarter of it',
   }),
 
   labels: optional(wordsOrFile(), {

@@ -49,6 +49,8 @@ export async function checkHwaccel(
         .trim()
         .split('\n')[0]
         ?.replace(/^\[[^\]]*\] /, '') ?? ''
-    throw new StanflowError('HWACCEL_UNFIT', `${opened} does not open here: ${said}.`, { cause })
+    throw new StanflowError('HWACCEL_UNFIT', `${opened} does not open here: ${said.replace(/\.$/, '')}.`, {
+      cause,
+    })
   }
 }

@@ -76,6 +76,7 @@ export async function soak({ cameras: count, minutes, flap, say }: SoakOptions):
     const gone = once(child, 'close')
     child.kill('SIGTERM')
     await gone
+    for (const [what, times] of lossesOf(said())) say(`${times} times ${what}`)
     const summary = JSON.parse(answer()) as IngestSummary
     const records = await topics.all('embeddings', 'embedding')
     const stored = new Map<string, number>()
@@ -96,10 +97,21 @@ export async function soak({ cameras: count, minutes, flap, say }: SoakOptions):
   }
 }
 
+/** Why cameras other than the flapping one were lost, and how often. */
+function lossesOf(log: string): Map<string, number> {
+  const losses = new Map<string, number>()
+  for (const line of log.split('\n').filter((one) => one.includes('"camera lost"'))) {
+    const { camera, code, reason } = JSON.parse(line) as Record<'camera' | 'code' | 'reason', string>
+    const what = `${camera === 'flapping' ? camera : 'steady'}: ${code} ${camera === 'flapping' ? '' : reason}`
+    losses.set(what, (losses.get(what) ?? 0) + 1)
+  }
+  return losses
+}
+
 function text(child: ChildProcess, name: 'stdout' | 'stderr'): () => string {
   let all = ''
   child[name]?.on('data', (chunk: Buffer) => {
-    all = (all + chunk.toString()).slice(-100_000)
+    all = (all + chunk.toString()).slice(-1_000_000)
   })
   return () => all
 }
