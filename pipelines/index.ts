@@ -22,6 +22,15 @@ export {
   type Removal,
   useModel,
 } from './index-moments.js'
+export {
+  type CameraCounts,
+  type CameraSettings,
+  type Destination,
+  type IngestHooks,
+  type IngestOptions,
+  type IngestSummary,
+  ingest,
+} from './ingest.js'
 export { describeModel, type InfoOptions, type ModelDescription } from './model-info.js'
 export {
   type ImportedModel,
