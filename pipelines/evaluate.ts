@@ -43,6 +43,8 @@ export interface EvaluateOptions
 export interface EvaluateHooks extends Pick<BackfillHooks, 'signal' | 'onStart' | 'onProgress'> {
   readonly onData?: (set: DataSet) => void
   readonly onFailure?: (failed: FailedVideo) => void
+  /** What comes after the videos, in words; it may take a minute. */
+  readonly onStep?: (what: string) => void
 }
 
 const PROGRESS_MS = 200
@@ -121,15 +123,18 @@ async function run({ options, hooks, set, model, reader, about }: Run): Promise<
     signal.throwIfAborted()
     if (videos.size === 0) throw nothingToScore(failed)
     const { captions, labels } = textsOf(set)
+    hooks.onStep?.(`embedding ${captions.length + labels.length} texts`)
     const vectors = {
       videos,
       captions: await embedCaptions(captions, similarities.some(needsParts), texts),
       labels: await embedClasses(labels, prompts, texts),
     }
     const { scale, textLength: paddedTo } = model.info
+    if (captions.length > 0) hooks.onStep?.(`comparing by ${similarities.join(', ')}`)
     const scores = await score(set, vectors, { similarities, scale, paddedTo, signal })
     const evaluation: Evaluation = { ...told, ...scores, complete: true }
     if (report === undefined) return evaluation
+    hooks.onStep?.('drawing the worst mistakes')
     await writeEvaluationPage(report, evaluation, { videos, reader, signal })
     return { ...evaluation, report }
   } catch (error) {

@@ -98,7 +98,7 @@ function views(value: string): ViewCount {
 }
 
 async function run(data: string, flags: Flags, command: Command): Promise<void> {
-  const { config } = await readSettings(command)
+  const { config } = await readSettings(command, ['split', 'report'])
   const { json, strict } = config
   const { model, structure, engine, device, precision, prompts, batch, concurrency, reader, frames } = config
   let isLoading = true
@@ -140,6 +140,9 @@ async function run(data: string, flags: Flags, command: Command): Promise<void> 
           reporter.started(json ? about : { ...about, notes: [] })
         },
         onProgress: (progress) => reporter.progress(progress),
+        onStep: (what) => {
+          if (!json) process.stderr.write(`${what} ...\n`)
+        },
         onFailure: (failed) => reporter.failed?.({ ...failed, source: failed.path }),
       },
     )

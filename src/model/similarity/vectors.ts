@@ -96,10 +96,37 @@ function cosinesOf({ text, tokens }: TextSide, { frames }: VideoSide) {
   const dim = text.length
   const [S, T] = [tokens.length / dim, frames.length / dim]
   const cosines = new Float64Array(S * T)
+  const fours = T - (T % 4)
   for (let s = 0; s < S; s++) {
-    for (let t = 0; t < T; t++) cosines[s * T + t] = dot(tokens, s * dim, frames, t * dim, dim)
+    for (let t = 0; t < fours; t += 4) dotFour(tokens, s * dim, frames, t * dim, dim, cosines, s * T + t)
+    for (let t = fours; t < T; t++) cosines[s * T + t] = dot(tokens, s * dim, frames, t * dim, dim)
   }
   return { cosines, tokens: S, frames: T }
+}
+
+/** A token with four frames at once: each of its numbers is read once, and no product waits for another to be added. */
+function dotFour(
+  a: Float32Array,
+  fromA: number,
+  b: Float32Array,
+  fromB: number,
+  length: number,
+  target: Float64Array,
+  at: number,
+): void {
+  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  for (let i = 0; i < length; i++) {
+    const x = a[fromA + i] as number
+    const from = fromB + i
+    s0 += x * (b[from] as number)
+    s1 += x * (b[from + length] as number)
+    s2 += x * (b[from + 2 * length] as number)
+    s3 += x * (b[from + 3 * length] as number)
+  }
+  target[at] = s0
+  target[at + 1] = s1
+  target[at + 2] = s2
+  target[at + 3] = s3
 }
 
 function dot(a: Float32Array, fromA: number, b: Float32Array, fromB: number, length: number): number {
