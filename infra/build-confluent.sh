@@ -31,8 +31,8 @@ if ! works; then
   # Configured first: its makefile does not say that all else waits for that.
   (cd "$package" && quietly node util/configure && quietly node "$gyp" rebuild --release -j max "${headers[@]}")
   works || { echo "$name was built, and does not load:" >&2; node -e "require('$PWD/$package')"; }
-  # Sources and objects, of which only the libraries are needed: 250 MB.
-  rm -rf "$package/build/Release/obj.target" "$package/build/Release/.deps"
+  # Sources and objects, 270 MB, have served their turn: the libraries are in build.
+  rm -rf "$package/deps" "$package/build/Release/obj.target" "$package/build/Release/.deps"
   rm -f "$log"
 fi
 
