@@ -19,9 +19,8 @@ const WAIT = { timeout: 30_000 }
 const SIZES = { wide: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } } as const
 
 interface PlayedVideo {
-  readonly currentTime: number
+  readonly played: { readonly length: number; start(i: number): number; end(i: number): number }
   readonly videoWidth: number
-  readonly readyState: number
   readonly dataset: { readonly offset: string }
 }
 
@@ -100,26 +99,23 @@ suite('the page in a browser', { skip: noBrowser }, () => {
     return page.locator('.moment').nth(at)
   }
 
-  /** Of what plays, in seconds of the source; waits until it has moved on. */
+  /** What was played, in seconds of the source, once that is a fifth of a second. */
   async function watched(page: Page): Promise<{ kind: string; from: number; to: number }> {
     const video = page.locator('.player:not([hidden]) video')
     // The page's policy lets a test look, and not wait by a script of its own.
-    const state = () =>
-      video.evaluate((node) => {
-        const { currentTime, videoWidth, readyState, dataset } = node as unknown as PlayedVideo
-        return { time: currentTime + Number(dataset.offset), playing: readyState > 2 && videoWidth > 0 }
+    for (let i = 0; i < 600; i++) {
+      const played = await video.evaluate((node) => {
+        const { played, videoWidth, dataset } = node as unknown as PlayedVideo
+        if (played.length === 0 || videoWidth === 0) return undefined
+        const offset = Number(dataset.offset)
+        return { from: played.start(0) + offset, to: played.end(played.length - 1) + offset }
       })
-    const until = async (met: (now: { time: number; playing: boolean }) => boolean): Promise<number> => {
-      for (let i = 0; i < 600; i++) {
-        const now = await state()
-        if (met(now)) return now.time
-        await page.waitForTimeout(50)
+      if (played !== undefined && played.to > played.from + 0.2) {
+        return { kind: String(await video.getAttribute('data-kind')), ...played }
       }
-      throw new Error(`it does not play: ${JSON.stringify(await state())}`)
+      await page.waitForTimeout(50)
     }
-    const from = await until(({ playing }) => playing)
-    const to = await until(({ time }) => time > from + 0.2)
-    return { kind: String(await video.getAttribute('data-kind')), from, to }
+    throw new Error('it does not play')
   }
 
   test('search finds a moment, and playing it shows the moment', async () => {
