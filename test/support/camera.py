@@ -68,9 +68,8 @@ def push():
         last = (now, count)
     data = picture(*state['size'], *last)
     for source in list(live):
-        buffer = Gst.Buffer.new_wrapped(data)
-        if source.emit('push-buffer', buffer) != Gst.FlowReturn.OK:
-            live.remove(source)
+        # One that is not started yet refuses buffers, and takes them a moment later.
+        source.emit('push-buffer', Gst.Buffer.new_wrapped(data))
     return True
 
 
