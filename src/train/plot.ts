@@ -51,6 +51,7 @@ export function plotSvg(lines: readonly LogLine[]): string {
   const height = SCORES.top + PLOT.height + 56
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#333">`,
+    '<title>Loss and validation scores over the steps of training</title>',
     '<rect width="100%" height="100%" fill="#fff"/>',
     panel('Loss', LOSS.top, most, x, curves, (value) => String(round(value))),
     panel('Validation', SCORES.top, 100, x, scores, (value) => `${round(value)} %`),
