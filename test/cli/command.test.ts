@@ -127,7 +127,7 @@ describe('stanflow config print', () => {
     assert.equal(shown.prompts, 'a {} | b {} ← --prompts')
     assert.equal(shown.top, '3 ← STANFLOW_TOP')
     assert.equal(shown.window, '4s ← default')
-    assert.equal(shown.stride, '(same as --window) ← default')
+    assert.equal(shown.stride, '(same as --window; for cameras a quarter of it) ← default')
   })
 
   test('--json is for programs', async (t) => {
