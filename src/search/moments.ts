@@ -23,11 +23,14 @@ export interface FoundMoment {
 const REACH = 0.5
 /** Of a clip's length, the gap that still counts as adjacent. */
 const GAP = 0.1
+/** Of the time that either covers, what spans of two samplings share to count as one moment. */
+const SAME = 0.5
 
 /**
  * Clips, best first, as moments, best first. A moment begins with the best clip left and grows over overlapping and adjacent
  * clips of its source and sampling while these are at least half as far above the lowest score found as its best one. What
- * overlaps a moment without that is part of it too, but does not stretch it.
+ * overlaps a moment without that is part of it too, but does not stretch it. Of nearly equal spans by several samplings
+ * the best one is shown.
  */
 export function mergeMoments(clips: readonly FoundClip[]): readonly FoundMoment[] {
   const floor = clips.at(-1)?.score ?? 0
@@ -43,9 +46,20 @@ export function mergeMoments(clips: readonly FoundClip[]): readonly FoundMoment[
   for (const clip of clips) {
     const track = tracks.get(JSON.stringify([clip.source, clip.sampling]))
     if (track === undefined || track.taken.has(clip)) continue
-    moments.push(grow(track, clip, clip.score - REACH * (clip.score - floor)))
+    const found = grow(track, clip, clip.score - REACH * (clip.score - floor))
+    const same = moments.findIndex((better) => isSame(better, found))
+    const better = moments[same]
+    if (better === undefined) moments.push(found)
+    else moments[same] = { ...better, clips: better.clips + found.clips }
   }
   return moments
+}
+
+/** Whether two samplings found the same: the spans have at least as much in common as not. */
+function isSame(a: FoundMoment, b: FoundMoment): boolean {
+  if (a.source !== b.source || a.sampling === b.sampling) return false
+  const common = Math.min(a.end, b.end) - Math.max(a.start, b.start)
+  return common > 0 && common >= SAME * (Math.max(a.end, b.end) - Math.min(a.start, b.start))
 }
 
 interface Track {

@@ -51,7 +51,15 @@ test('a neighbour that hardly matches belongs to the moment, but does not stretc
   ])
 })
 
-test('sources and samplings do not mix', () => {
+test('a span that two samplings found is shown once, as the better of them found it', () => {
+  const uniform = { ...clip('a', 0, 0.39, 5), sampling: 'uniform-12' }
+  assert.deepEqual(spans([clip('a', 0, 0.4), uniform, clip('b', 1, 0.38)]), [
+    ['a', 0, 4, 2],
+    ['b', 1, 5, 1],
+  ])
+})
+
+test('sources do not mix, nor do samplings whose spans differ', () => {
   const uniform = { ...clip('a', 0, 0.39, 60), sampling: 'uniform-12' }
   assert.equal(mergeMoments(ranked(clip('a', 0, 0.4), uniform, clip('b', 1, 0.38))).length, 3)
 })
