@@ -101,10 +101,14 @@ describe('OpenVINO', () => {
     }
     const resident = (): number => process.memoryUsage.rss() / 2 ** 20
     for (let n = 0; n < 10; n++) await round()
-    const before = resident()
-    for (let n = 0; n < 30; n++) await round()
-    const grown = resident() - before
-    t.diagnostic(`${grown.toFixed(1)} MiB more after 1,800 runs and 30 compilations`)
+    // What leaks does so every time; a heap that V8 enlarges just then does it once.
+    let grown = Number.POSITIVE_INFINITY
+    for (let tries = 0; grown >= 16 && tries < 3; tries++) {
+      const before = resident()
+      for (let n = 0; n < 30; n++) await round()
+      grown = resident() - before
+      t.diagnostic(`${grown.toFixed(1)} MiB more after 1,800 runs and 30 compilations`)
+    }
     // Its inputs and results alone are 50 MB, its weights, thirty times, 20.
     assert.ok(grown < 16, `${grown} MiB`)
   })
