@@ -49,9 +49,9 @@ export class Rows {
     const { wire, prefix } = this.#options
     const facts = { offset, timestamp, bytes: (value?.length ?? 0) + ENVELOPE_BYTES }
     if (topic !== topicName(prefix, 'embeddings')) {
-      return { ...facts, kind: 'labels', value: await wire.decode('label', value) }
+      return { ...facts, kind: 'labels', value: named(await wire.decode('label', value)) }
     }
-    const embedding = await wire.decode('embedding', value)
+    const embedding = named(await wire.decode('embedding', value))
     const { dim, vector, clip_id } = embedding
     if (vector.length !== 4 * dim) {
       const sentence = `The vector of ${clip_id} has ${vector.length} bytes, and ${dim} numbers take ${4 * dim}.`
@@ -68,4 +68,10 @@ export class Rows {
     this.#deadLetters++
     metrics.deadLetter(error.code)
   }
+}
+
+/** What becomes part of a file's name must not lead elsewhere. @throws StanflowError KAFKA_SCHEMA */
+function named<T extends { readonly sampling: string }>(value: T): T {
+  if (/^[\w.-]+$/.test(value.sampling)) return value
+  throw new StanflowError('KAFKA_SCHEMA', `${JSON.stringify(value.sampling)} is no name of a sampling.`)
 }

@@ -9,6 +9,8 @@ export class CameraSet {
   readonly #cameras = new Map<string, IngestedCamera>()
   readonly #log: Logger
   #isClosed = false
+  /** Under way; cameras that are begun anew are missing then. */
+  #changes = 0
   #onIdle: (() => void) | undefined
 
   constructor(studio: Studio) {
@@ -26,6 +28,16 @@ export class CameraSet {
 
   /** From now on these; cameras that stay as they are go on undisturbed. */
   async become(wanted: readonly CameraSettings[]): Promise<void> {
+    this.#changes++
+    try {
+      await this.#change(wanted)
+    } finally {
+      this.#changes--
+      this.#onIdle?.()
+    }
+  }
+
+  async #change(wanted: readonly CameraSettings[]): Promise<void> {
     const byId = new Map(wanted.map((camera) => [camera.id, camera]))
     const leaving = this.all.filter(({ settings }) => !isDeepStrictEqual(byId.get(settings.id), settings))
     await Promise.all(
@@ -48,11 +60,13 @@ export class CameraSet {
   }
 
   /**
-   * Resolves when every camera's input has come to its end, which files have; where others may be added yet, only once it
-   * is closed.
+   * Resolves when every camera's input has come to its end, which files have. Where cameras may be added yet, there having
+   * been none is no end.
    */
   async through(mayGrow: boolean): Promise<void> {
-    while (!this.#isClosed && (mayGrow || !this.all.every(({ isOver }) => isOver))) {
+    const isThrough = (): boolean =>
+      this.#changes === 0 && this.all.every(({ isOver }) => isOver) && !(mayGrow && this.#cameras.size === 0)
+    while (!this.#isClosed && !isThrough()) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve
       })

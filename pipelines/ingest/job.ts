@@ -109,6 +109,8 @@ export class IngestJob {
     const { options, hooks, giveUp } = this.#parts
     const stop = (): void => void this.#cameras.close()
     hooks.signal?.addEventListener('abort', stop, { once: true })
+    // While the model was loading, say.
+    if (hooks.signal?.aborted) stop()
     const looking = setInterval(() => this.#look(), LOOK_MS)
     const results = lastValueFrom(this.#results(), { defaultValue: [] })
     // Without results there is no use in cameras.

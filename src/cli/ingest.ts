@@ -54,7 +54,7 @@ export function addIngestCommand(program: Command): void {
 
 async function run(addresses: readonly string[], command: Command): Promise<void> {
   // Whoever may list processes must not read what an address holds.
-  if (addresses.some((address) => /:\/\/[^/]*@/.test(address))) process.title = 'stanflow ingest'
+  if (addresses.some((address) => address.includes('://'))) process.title = 'stanflow ingest'
   const settings = await readSettings(command)
   const { config } = settings
   const defaults = await defaultsOf(settings)

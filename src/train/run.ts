@@ -113,7 +113,7 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
             at = { ...at, bestScore: score }
             await saveCheckpoint(best, parameters, at)
           }
-          if (at.waited === stage.patience) at = { ...at, step: stage.steps }
+          if (stage.patience !== undefined && at.waited >= stage.patience) at = { ...at, step: stage.steps }
         }
         const { loss, parts: of, rate, gradient } = report
         const line = { total: at.total, stage: stage.name, step, loss, ...of, rate, gradient }

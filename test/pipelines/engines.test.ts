@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -25,9 +25,10 @@ async function demo(engine: EngineName): Promise<Label[]> {
   assert.equal(JSON.parse(stdout).videos.length, 10)
   const labels = await query<Label>(
     `select clip_id, rank::int rank, label, score::double score
-     from read_parquet('${to}/results/labels/**/*.parquet') order by clip_id, rank`,
+     from read_parquet('${to}/*/results/labels/**/*.parquet') order by clip_id, rank`,
   )
-  await rename(join(to, 'results'), join(dir, engine))
+  const [scenes = ''] = (await readdir(to)).filter((name) => name !== 'report.html')
+  await rename(join(to, scenes, 'results'), join(dir, engine))
   return labels
 }
 

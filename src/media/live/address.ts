@@ -11,7 +11,13 @@ export interface LiveAddress {
   readonly shown: string
   readonly username?: string
   readonly password?: string
+  /** The URL as it is opened, where its query holds secrets that `shown` has not. */
+  readonly target?: string
+  readonly secrets?: readonly string[]
 }
+
+/** Names that parameters with secrets have in the URLs of cameras. */
+const SECRET = /user|login|pass|pwd|token|key|auth|sig|secret|credential/i
 
 const SCHEMES: Readonly<Record<string, InputKind>> = {
   'rtsp:': 'rtsp',
@@ -42,10 +48,30 @@ export function parseAddress(text: string): LiveAddress {
   if (rest === '' || /[\s'\n\r]/.test(rest)) {
     throw new StanflowError('USAGE_INVALID', `${scheme}//${rest} is no address that can be opened.`)
   }
+  // A password that is not escaped ends the host too early, and would be shown.
+  if (/^[^/?#]*:(?!\d*([/?#]|$))[^[\]]*$/.test(rest.replace(/^\[[^\]]*\]/, ''))) {
+    throw new StanflowError(
+      'USAGE_INVALID',
+      `An address of ${scheme}// has no number after its host's colon.`,
+      {
+        hint: 'In a password, write @ as %40, / as %2F, ? as %3F and # as %23.',
+      },
+    )
+  }
   const [user = '', ...words] = (credentials ?? '').split(':')
+  const secrets: string[] = []
+  const shown = rest.replaceAll(
+    /([?&;])([^=&;#]+)=([^&;#]+)/g,
+    (all, mark: string, name: string, value: string) => {
+      if (!SECRET.test(name)) return all
+      secrets.push(value)
+      return `${mark}${name}=***`
+    },
+  )
   return {
     kind: kind === 'http' && /\.m3u8?($|[?#])/i.test(rest) ? 'hls' : kind,
-    shown: `${scheme}//${rest}`,
+    shown: `${scheme}//${shown}`,
+    ...(secrets.length > 0 && { target: `${scheme}//${rest}`, secrets }),
     ...(user !== '' && { username: decoded(user) }),
     ...(words.length > 0 && { password: decoded(words.join(':')) }),
   }
@@ -60,10 +86,10 @@ function decoded(text: string): string {
 }
 
 /** The address as libav takes it, credentials and all: for its ears only. */
-export function fullUrl({ shown, username, password }: LiveAddress): string {
-  if (username === undefined) return shown
+export function fullUrl({ shown, target = shown, username, password }: LiveAddress): string {
+  if (username === undefined) return target
   const words = password === undefined ? '' : `:${encodeURIComponent(password)}`
-  return shown.replace('://', () => `://${encodeURIComponent(username)}${words}@`)
+  return target.replace('://', () => `://${encodeURIComponent(username)}${words}@`)
 }
 
 /** A name for a camera that was given none: `10.0.0.5-cam1` for `rtsp://10.0.0.5/cam1`. */
@@ -74,9 +100,9 @@ export function nameOf({ kind, shown }: LiveAddress): string {
 }
 
 /** Takes credentials out of what a program says. */
-export function redacted(text: string, { username, password }: LiveAddress): string {
+export function redacted(text: string, { username, password, secrets: hidden = [] }: LiveAddress): string {
   const clean = text.replaceAll(/([a-z][a-z0-9+.-]*:\/\/)[^\s/'"@]*(?:@[^\s/'"@]*)*@/gi, '$1')
-  const secrets = [password, password && encodeURIComponent(password)].filter((secret) => secret)
+  const secrets = [password, password && encodeURIComponent(password), ...hidden].filter((secret) => secret)
   const withWords = secrets.reduce<string>((all, secret) => all.replaceAll(secret ?? '', '***'), clean)
   // A user name alone may be an ordinary word, and is no secret; with its password, as Basic has them, it is.
   const basic = Buffer.from(`${username ?? ''}:${password ?? ''}`).toString('base64')

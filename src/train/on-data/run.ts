@@ -55,8 +55,9 @@ export async function trainOnData(parts: DataTrainParts): Promise<TrainSummary> 
   const log = new TrainLog(join(dir, 'log.jsonl'), at.total)
   const steps = new Steps({ ...parts, parameters })
   let saved = performance.now()
-  let done = false
-  steps.prefetch(at.step)
+  const isDone = (): boolean => config.patience !== undefined && at.waited >= config.patience
+  let done = isDone()
+  if (!done) steps.prefetch(at.step)
   while (at.step < config.steps && !done && !signal?.aborted) {
     const started = performance.now()
     const report = await steps.take(at.step)
@@ -69,7 +70,7 @@ export async function trainOnData(parts: DataTrainParts): Promise<TrainSummary> 
       const better = score > at.bestScore
       at = { ...at, bestScore: Math.max(score, at.bestScore), waited: better ? 0 : at.waited + 1 }
       if (better) await saveCheckpoint(best, parameters, at)
-      done = at.waited === config.patience
+      done = isDone()
     }
     const { loss, rate, gradient } = report
     const line = {

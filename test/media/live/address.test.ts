@@ -41,3 +41,24 @@ test('what ffmpeg says holds no credentials', () => {
   assert.equal(said[0], "[concat @ 0x1] Impossible to open 'rtsp://10.0.0.5/cam1'")
   for (const line of said) assert.doesNotMatch(line, /s3cret|thing|dmlld2Vy/)
 })
+
+test('secrets in the query of an address are not shown, and are opened all the same', () => {
+  const url = 'rtmp://10.0.0.5/live?channel=0&user=admin&password=S3cret'
+  const address = parseAddress(url)
+  assert.equal(address.shown, 'rtmp://10.0.0.5/live?channel=0&user=***&password=***')
+  assert.equal(fullUrl(address), url)
+  assert.equal(redacted(`${url}: refused`, address).includes('S3cret'), false)
+  const withName = parseAddress('rtsp://a:b@h:554/x?token=T0k')
+  assert.equal(fullUrl(withName), 'rtsp://a:b@h:554/x?token=T0k')
+  assert.equal(withName.shown, 'rtsp://h:554/x?token=***')
+})
+
+test('a password that is not escaped is refused, and not shown', () => {
+  for (const url of ['rtsp://admin:S3/cret@h/x', 'rtsp://admin:S3?cret@h/x', 'rtsp://admin:S3#cret@h/x']) {
+    assert.throws(
+      () => parseAddress(url),
+      (error: Error) => /%2F|number/.test(error.message) && !error.message.includes('S3'),
+    )
+  }
+  assert.equal(parseAddress('rtsp://[::1]:8554/x').shown, 'rtsp://[::1]:8554/x')
+})
