@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { StanflowError } from '../src/errors.js'
 import type { ReaderName } from '../src/media/reader.js'
@@ -31,6 +30,8 @@ export class ClipFeed {
     number,
     { resolve: (clips: DecodedClips) => void; reject: (error: unknown) => void }
   >()
+  readonly #exited: Promise<unknown>
+  #dead: StanflowError | undefined
   #next = 0
 
   constructor(options: ClipFeedOptions) {
@@ -42,16 +43,19 @@ export class ClipFeed {
       else asked?.reject(new StanflowError('MEDIA_CRASH', answer.error))
     })
     const die = (cause: unknown): void => {
-      const error = new StanflowError('MEDIA_CRASH', 'the thread that decodes ended', { cause })
+      this.#dead ??= new StanflowError('MEDIA_CRASH', 'the thread that decodes ended', { cause })
+      const error = this.#dead
       for (const { reject } of this.#waiting.values()) reject(error)
       this.#waiting.clear()
     }
     this.#worker.on('error', die)
     this.#worker.on('exit', die)
+    this.#exited = new Promise((resolve) => this.#worker.once('exit', resolve))
   }
 
   /** uint8 `[requests · T, S, S, 3]`; those that cannot be decoded are black, and said. */
   clips(requests: readonly ClipRequest[]): Promise<DecodedClips> {
+    if (this.#dead !== undefined) return Promise.reject(this.#dead)
     const id = this.#next++
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
@@ -60,8 +64,7 @@ export class ClipFeed {
   }
 
   async close(): Promise<void> {
-    const ended = once(this.#worker, 'exit')
     this.#worker.postMessage('close')
-    await ended
+    await this.#exited
   }
 }

@@ -31,6 +31,8 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
   const { writer, index, signal } = feed
   const log = hooks.log ?? silentLog()
   const client = await openKafka(kafka)
+  const stop = new AbortController()
+  let records: AsyncGenerator<ReadRecord, void, undefined> | undefined
   try {
     const admin = await client.admin()
     const topics = await requireTopics(admin, prefix, ['embeddings', 'labels'])
@@ -50,9 +52,8 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
         if (mark !== undefined) offsets.set(partitionKey(at), BigInt(mark))
       }
     }
-    const stop = new AbortController()
     const ended = AbortSignal.any([signal, stop.signal])
-    const records = readTopics({ client, admin, topics, from: { offsets }, toEnd: false, signal: ended })
+    records = readTopics({ client, admin, topics, from: { offsets }, toEnd: false, signal: ended })
     let next = records.next()
     next.catch(() => undefined)
     hooks.onReady?.()
@@ -85,8 +86,10 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
     }
     stop.abort()
     await writer.flush()
-    await records.return(undefined)
   } finally {
+    // Also where a record ended it: what reads on keeps the process.
+    stop.abort()
+    await records?.return(undefined)
     await client.close()
   }
 }

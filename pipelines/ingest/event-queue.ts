@@ -28,9 +28,7 @@ export class EventQueue {
       this.#waiting.shift()
       this.#lost++
     }
-    this.#sending ??= this.#send().finally(() => {
-      this.#sending = undefined
-    })
+    this.#sending ??= this.#send()
   }
 
   /** Resolves once all are out. */
@@ -41,7 +39,8 @@ export class EventQueue {
   async #send(): Promise<void> {
     // Those that are made in the same moment go together.
     await Promise.resolve()
-    while (this.#waiting.length > 0) {
+    // In the same step as the last look at what waits, so that nothing comes in between.
+    while (this.#hasMore()) {
       const events = this.#waiting
       this.#waiting = []
       try {
@@ -51,5 +50,11 @@ export class EventQueue {
         this.#onFailure(error)
       }
     }
+  }
+
+  #hasMore(): boolean {
+    if (this.#waiting.length > 0) return true
+    this.#sending = undefined
+    return false
   }
 }

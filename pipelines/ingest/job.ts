@@ -175,12 +175,13 @@ export class IngestJob {
           const best = labels === undefined ? [] : classify(embedding.vector, labels.set)
           return { sampling, embedding: { ...embedding, labels: best }, labelSet: labels?.digest }
         })
-        await destination.sink.results(results)
+        // Rules wait for nobody: where results cannot be delivered just now, events still have their time.
         for (const { embedding, sampling } of results) {
           const { clipId, source, start, end, labels } = embedding
           const series = samplingSlug(sampling)
           this.#cameras.of(source)?.parts.onClip?.({ clipId, source, start, end, labels, series })
         }
+        await destination.sink.results(results)
         return this.#delivered(results.map(({ embedding }) => this.#inWork.get(embedding.clipId) as LiveClip))
       }),
     )

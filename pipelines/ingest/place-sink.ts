@@ -24,6 +24,8 @@ export class PlaceSink implements LiveSink {
   readonly #stores = new Map<string, Promise<FileStore>>()
   /** Clips of a source that its store has. */
   readonly #stored = new Map<string, number>()
+  /** Which store a source's clips go to, by source and way to cut them. */
+  readonly #keys = new Map<string, string>()
   readonly #run = newRun()
   #parts = 0
 
@@ -40,6 +42,9 @@ export class PlaceSink implements LiveSink {
     for (const result of results) {
       const { embedding } = result
       const key = `${samplingSlug(result.sampling)} ${result.labelSet ?? ''}`
+      const place = `${samplingSlug(result.sampling)} ${embedding.source}`
+      if ((this.#keys.get(place) ?? key) !== key) await this.#anew()
+      this.#keys.set(place, key)
       const store = await this.#store(key, result)
       const video = videoOf(embedding)
       const own = `${key} ${embedding.source}`
@@ -61,6 +66,16 @@ export class PlaceSink implements LiveSink {
 
   async close(): Promise<void> {
     for (const store of this.#stores.values()) await (await store).close()
+  }
+
+  /**
+   * Commits all and begins again with what is committed: a camera whose labels changed has another store from then on, which
+   * numbers its clips after those that the one before may still hold.
+   */
+  async #anew(): Promise<void> {
+    await this.close()
+    this.#stores.clear()
+    this.#stored.clear()
   }
 
   #store(key: string, { sampling, labelSet }: Result): Promise<FileStore> {

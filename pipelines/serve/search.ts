@@ -40,6 +40,7 @@ export class IndexSearch implements Search {
   #open: Promise<OpenIndex> | undefined
   #status: Health['search'] = { ready: false, what: 'The index has not been looked at yet.' }
   #keeping: Promise<void> | undefined
+  #again = false
 
   constructor(parts: SearchParts) {
     const { options, results } = parts
@@ -55,9 +56,17 @@ export class IndexSearch implements Search {
 
   /** Takes in results that are new, and looks how the index fares. Goes on by itself; one at a time. */
   refresh(): void {
-    if (this.#place === undefined || this.#keeping !== undefined) return
+    if (this.#place === undefined) return
+    if (this.#keeping !== undefined) {
+      // What came since it began may not be in it.
+      this.#again = true
+      return
+    }
     this.#keeping = this.#refresh(this.#place).finally(() => {
       this.#keeping = undefined
+      if (!this.#again || this.#parts.signal.aborted) return
+      this.#again = false
+      this.refresh()
     })
   }
 

@@ -39,6 +39,7 @@ export interface Guarding {
 
 /** What every request passes before anything else is done. */
 export function addGuards(app: FastifyInstance, { access, names }: Guarding): void {
+  const wrong = new Guesses()
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(HEADERS)
     if (!isOurs(request.headers.host, names)) {
@@ -47,14 +48,22 @@ export function addGuards(app: FastifyInstance, { access, names }: Guarding): vo
     if (!isRead(request) && !isSameOrigin(request.headers)) {
       throw new StanflowError('SERVER_FORBIDDEN', 'Another page may not ask for this.')
     }
-    if (
-      access !== undefined &&
-      isPrivate(request) &&
-      !access.admits(request.headers, request.cookies[COOKIE])
-    ) {
+    if (access !== undefined && isPrivate(request) && !admitted(access, request, wrong)) {
       throw new StanflowError('SERVER_TOKEN', 'This needs the token of the server.')
     }
   })
+}
+
+function admitted(access: Access, { headers, cookies, ip }: FastifyRequest, wrong: Guesses): boolean {
+  const cookie = cookies[COOKIE]
+  // A cookie is made by this server and too long to be guessed; one of an earlier run comes often.
+  if (headers.authorization === undefined) return access.admits(headers, cookie)
+  if (wrong.areTooMany(ip)) {
+    throw new StanflowError('SERVER_BUSY', 'Too many tokens were wrong. Try again in a minute.')
+  }
+  const admits = access.admits(headers, cookie)
+  if (!admits) wrong.add(ip)
+  return admits
 }
 
 const isRead = ({ method }: FastifyRequest): boolean => method === 'GET' || method === 'HEAD'
@@ -63,4 +72,31 @@ const isRead = ({ method }: FastifyRequest): boolean => method === 'GET' || meth
 function isPrivate({ routeOptions }: FastifyRequest): boolean {
   const route = routeOptions.url ?? '/api/'
   return route.startsWith('/api/') && route !== '/api/session'
+}
+
+const MINUTE_MS = 60_000
+/** Wrong tokens of one address in a minute, after which none is looked at. */
+const MOST_WRONG = 10
+/** Addresses that are remembered at most. */
+const MOST_ADDRESSES = 10_000
+
+/** Wrong tokens of the last minute, by address. */
+class Guesses {
+  readonly #counts = new Map<string, { count: number; readonly until: number }>()
+
+  areTooMany(ip: string): boolean {
+    const known = this.#counts.get(ip)
+    return known !== undefined && known.until > Date.now() && known.count >= MOST_WRONG
+  }
+
+  add(ip: string): void {
+    const now = Date.now()
+    const known = this.#counts.get(ip)
+    if (known !== undefined && known.until > now) {
+      known.count++
+      return
+    }
+    if (this.#counts.size >= MOST_ADDRESSES) this.#counts.clear()
+    this.#counts.set(ip, { count: 1, until: now + MINUTE_MS })
+  }
 }

@@ -273,4 +273,18 @@ suite('what the server lets nobody do', () => {
     assert.match(taken.stderr, /EADDRINUSE/)
     assert.match(taken.stderr, /--port/)
   })
+
+  test('tokens in headers cannot be guessed quicker than in the form', async () => {
+    const own = await startOver(results, [home.at('videos')], { token: TOKEN })
+    try {
+      const sources = (token: string) =>
+        ask(own.server.address, '/api/sources', { headers: { authorization: `Bearer ${token}` } })
+      const statuses: number[] = []
+      for (let n = 0; n < 12; n++) statuses.push((await sources(`guess ${n}`)).status)
+      assert.deepEqual(statuses, [...Array<number>(10).fill(401), 429, 429])
+      assert.equal((await sources(TOKEN)).status, 429)
+    } finally {
+      await own.close()
+    }
+  })
 })
