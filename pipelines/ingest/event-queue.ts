@@ -1,6 +1,10 @@
 import type { Event } from '../../src/domain.js'
+import type { ErrorCode } from '../../src/errors.js'
+import { type Again, patience, persist } from '../../src/persist.js'
 import type { LiveSink } from './sink.js'
 
+/** What passes by itself. */
+const PASSING: readonly ErrorCode[] = ['KAFKA_UNREACHABLE', 'KAFKA_REGISTRY', 'S3_UNAVAILABLE', 'OUTPUT_FULL']
 /** Events that wait for a sink that is away, at most. */
 const MOST = 10_000
 
@@ -8,13 +12,19 @@ const MOST = 10_000
 export class EventQueue {
   readonly #sink: Pick<LiveSink, 'events'>
   readonly #onFailure: (error: unknown) => void
+  readonly #again: Again
   #waiting: Event[] = []
   #sending: Promise<void> | undefined
   #lost = 0
 
-  constructor(sink: Pick<LiveSink, 'events'>, onFailure: (error: unknown) => void) {
+  /** `giveUp` ends the waiting for a sink that is away. */
+  constructor(
+    sink: Pick<LiveSink, 'events'>,
+    { onFailure, giveUp }: { readonly onFailure: (error: unknown) => void; readonly giveUp: AbortSignal },
+  ) {
     this.#sink = sink
     this.#onFailure = onFailure
+    this.#again = patience({ passing: PASSING, signal: giveUp })
   }
 
   /** Events that had to give way to newer ones. */
@@ -44,7 +54,7 @@ export class EventQueue {
       const events = this.#waiting
       this.#waiting = []
       try {
-        await this.#sink.events(events)
+        await persist(() => this.#sink.events(events), this.#again)
       } catch (error) {
         this.#lost += events.length
         this.#onFailure(error)

@@ -88,8 +88,9 @@ export class IngestJob {
       widening: () => this.#widening.factor,
     })
     this.#tallies = new Tallies(this.#metrics)
-    this.#events = new EventQueue(destination.sink, (error) => {
-      log.error({ reason: String(error) }, 'events were lost')
+    this.#events = new EventQueue(destination.sink, {
+      onFailure: (error) => log.error({ reason: String(error) }, 'events were lost'),
+      giveUp: parts.giveUp.signal,
     })
     this.#cameras = new CameraSet({
       ...{ programs, log, pool: this.#pool, queue: this.#queue, widening: this.#widening },

@@ -75,7 +75,9 @@ function embed(tf: Tf, net: Network, forward: Forward, set: ClipSet, branch: boo
     for (let n = 0; n < count; n++) set.readAll(from + n, pixels, n * clipBytes)
     const vectors = read(tf, () => {
       if (branch) return forward.clips(forward.trunk(pixels)).video
-      return tf.mean(tf.reshape(forward.pictures(forward.classes(pixels)), [count, frames, config.dim]), 1)
+      const pictures = tf.reshape(forward.pictures(forward.classes(pixels)), [count, frames, config.dim])
+      const mean = tf.mean(pictures, 1)
+      return tf.div(mean, tf.norm(mean, 2, 1, true))
     })
     all.set(vectors, from * config.dim)
   }
