@@ -13,6 +13,8 @@ export class Forbidden {
   readonly #holdMs: number
   readonly #readable = new Set<string>()
   readonly #held = new Map<string, Map<string, () => void>>()
+  /** Records met since the last object that could be read, however far apart they come. */
+  readonly #met = new Map<string, Set<string>>()
 
   constructor(holdMs = HOLD_MS) {
     this.#holdMs = holdMs
@@ -23,6 +25,7 @@ export class Forbidden {
     const bucket = bucketOf(uri)
     if (bucket === undefined || this.#readable.has(bucket)) return
     this.#readable.add(bucket)
+    this.#met.delete(bucket)
     for (const id of [...(this.#held.get(bucket)?.keys() ?? [])]) this.#bury(bucket, id)
   }
 
@@ -40,7 +43,9 @@ export class Forbidden {
     }
     const held = this.#held.get(bucket) ?? new Map<string, () => void>()
     this.#held.set(bucket, held.set(id, bury))
-    if (held.size >= TOO_MANY) {
+    const met = this.#met.get(bucket) ?? new Set<string>()
+    this.#met.set(bucket, met.add(id))
+    if (met.size >= TOO_MANY) {
       this.#held.delete(bucket)
       return false
     }

@@ -162,8 +162,10 @@ export class ConfluentConsumer implements Consumer {
       })
       try {
         const messages = await called<readonly LibraryMessage[]>((done) => this.#consumer.consume(MOST, done))
-        if (messages.length > 0) this.#take(messages)
-        else await woken
+        if (messages.length > 0) {
+          this.#heard.works()
+          this.#take(messages)
+        } else await woken
       } catch (error) {
         this.#hear(error)
         await woken
@@ -172,6 +174,7 @@ export class ConfluentConsumer implements Consumer {
   }
 
   #hear(error: unknown): void {
+    if (this.#heard.isPassing(error)) return
     this.#heard.hear(error)
     const failure = confluentError(`The consumer of group ${this.#options.group} failed`, error)
     if (!HOPELESS.includes(failure.code) || this.#stopped) return

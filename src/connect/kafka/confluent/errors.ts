@@ -72,3 +72,13 @@ export function codeOf(error: unknown): ErrorCode | undefined {
   }
   return typeof code === 'number' ? BY_NUMBER[code] : undefined
 }
+
+const TRANSPORT = [-195, -187]
+
+/** Whether a connection ended, whatever is said of why. */
+export function isDisconnect(error: unknown): boolean {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
+  return (
+    TRANSPORT.includes(code as number) || (typeof message === 'string' && /\bDisconnected\b/.test(message))
+  )
+}

@@ -1,4 +1,4 @@
-import { codeOf, confluentError } from './errors.js'
+import { codeOf, confluentError, isDisconnect } from './errors.js'
 import type { LibraryError } from './library.js'
 
 interface Emitter {
@@ -14,6 +14,7 @@ const TELLING: readonly (string | undefined)[] = ['KAFKA_AUTH', 'KAFKA_TLS']
  */
 export class Heard {
   #error: unknown
+  #hasWorked = false
   readonly #telling = new Set<(error: unknown) => void>()
 
   /** Listens to a client. */
@@ -30,7 +31,22 @@ export class Heard {
     }
   }
 
+  /** Something succeeded: what was heard before is over, and a connection that ends from now on is merely one that ended. */
+  works(): void {
+    this.#hasWorked = true
+    this.#error = undefined
+  }
+
+  /**
+   * Whether it is a connection that ended after others had worked. librdkafka guesses at reasons then, TLS or a password,
+   * which hold for the first connection only.
+   */
+  isPassing(error: unknown): boolean {
+    return this.#hasWorked && isDisconnect(error)
+  }
+
   hear(error: unknown): void {
+    if (this.isPassing(error)) return
     const code = codeOf(error)
     // Its log has the words, and comes first.
     if (code === undefined || TELLING.includes(codeOf(this.#error))) return
@@ -51,7 +67,9 @@ export class Heard {
       this.#telling.add(tell)
     })
     try {
-      return await Promise.race([call, heard])
+      const answer = await Promise.race([call, heard])
+      this.works()
+      return answer
     } catch (error) {
       throw this.why(what, error)
     } finally {
