@@ -5,7 +5,8 @@ import { type ReadRecord, readTopics } from '../../src/connect/kafka/read-topic.
 import type { EmbeddingRecord, LabelsRecord } from '../../src/connect/kafka/records.js'
 import { topicName } from '../../src/connect/kafka/topics.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
-import { asStanflowError } from '../../src/errors.js'
+import type { ErrorCode } from '../../src/errors.js'
+import { patience, persist } from '../../src/persist.js'
 import { silentLog } from '../../src/telemetry/log.js'
 import { type KafkaOptions, requireTopics } from '../kafka.js'
 import type { Feed } from './feed.js'
@@ -13,9 +14,8 @@ import type { IndexHooks } from './options.js'
 
 /** How long a result waits in memory for others to be written with it. */
 const FLUSH_MS = 1000
-const MOST_WAIT_MS = 15_000
 /** What passes by itself. */
-const PASSING: readonly string[] = ['KAFKA_UNREACHABLE', 'KAFKA_REGISTRY']
+const PASSING: readonly ErrorCode[] = ['KAFKA_UNREACHABLE', 'KAFKA_REGISTRY']
 
 export interface FollowOptions extends KafkaOptions {
   /** End once nothing new has come for so many seconds. */
@@ -30,6 +30,11 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
   const { kafka, prefix, registry, untilQuiet = Number.POSITIVE_INFINITY } = options
   const { writer, index, signal } = feed
   const log = hooks.log ?? silentLog()
+  const again = patience({
+    passing: PASSING,
+    signal,
+    onWait: ({ code, message }) => log.warn({ code, reason: message }, 'tried again'),
+  })
   const client = await openKafka(kafka)
   const stop = new AbortController()
   let records: AsyncGenerator<ReadRecord, void, undefined> | undefined
@@ -64,7 +69,8 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
         if (came.done) break
         last = performance.now()
         const record = came.value
-        const result = await persist(signal, log, () => decoder.decode(record))
+        // Undefined where it is the record that is wrong.
+        const result = await persist(() => decoder.decode(record), again).catch(() => undefined)
         if (result === undefined) {
           if (signal.aborted) break
           log.error(
@@ -118,25 +124,6 @@ class Decoder {
       ? { kind: 'clip', value: await this.#wire.decode('embedding', value) }
       : { kind: 'labels', value: await this.#wire.decode('label', value) }
   }
-}
-
-/** Tries again while what is wrong passes by itself; undefined where it is the record that is wrong. */
-async function persist<T>(
-  signal: AbortSignal,
-  log: ReturnType<typeof silentLog>,
-  step: () => Promise<T>,
-): Promise<T | undefined> {
-  for (let tries = 0; !signal.aborted; tries++) {
-    try {
-      return await step()
-    } catch (thrown) {
-      const { code, message } = asStanflowError(thrown)
-      if (!PASSING.includes(code)) return undefined
-      log.warn({ code, reason: message }, 'tried again')
-      await sleep(Math.min(MOST_WAIT_MS, 200 * 2 ** tries) * (0.5 + Math.random()))
-    }
-  }
-  return undefined
 }
 
 /** @throws StanflowError INDEX_MODEL, after what came before it was written */

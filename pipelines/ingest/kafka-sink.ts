@@ -7,6 +7,7 @@ import type { TopicName } from '../../src/connect/kafka/topics.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
 import type { Event } from '../../src/domain.js'
 import { asStanflowError, type ErrorCode } from '../../src/errors.js'
+import { pauseMs } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import { resultRecords } from '../consume/result-records.js'
 import { type KafkaOptions, requireTopics } from '../kafka.js'
@@ -22,7 +23,7 @@ const FINAL: readonly ErrorCode[] = [
   'KAFKA_TOO_LARGE',
   'INTERNAL',
 ]
-const MOST_WAIT_MS = 10_000
+const [FIRST_WAIT_MS, MOST_WAIT_MS] = [200, 10_000] as const
 
 export interface KafkaSinkOptions extends KafkaOptions {
   readonly topics: readonly TopicName[]
@@ -74,8 +75,9 @@ export class KafkaOut {
         const { log, giveUp } = this.#options
         if (FINAL.includes(error.code) || giveUp.aborted) throw error
         log.warn({ code: error.code, reason: error.message }, 'results wait for the broker')
-        const pause = Math.min(MOST_WAIT_MS, 200 * 2 ** tries) * (0.5 + Math.random())
-        await sleep(pause, undefined, { signal: giveUp }).catch(() => undefined)
+        await sleep(pauseMs(tries, FIRST_WAIT_MS, MOST_WAIT_MS), undefined, { signal: giveUp }).catch(
+          () => undefined,
+        )
       }
     }
   }
