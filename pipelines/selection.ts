@@ -25,3 +25,14 @@ export function isSelected(
 export function shardOf(source: string, of: number): number {
   return createHash('sha256').update(source).digest().readUInt32BE(0) % of
 }
+
+/**
+ * The shard of what moves as little as can be when their number changes: each shard draws a number of the name, and the
+ * highest has it (rendezvous hashing), so one shard more takes its own share and no other.
+ */
+export function shardByDraw(name: string, of: number): number {
+  const draws = Array.from({ length: of }, (_, index) =>
+    createHash('sha256').update(`${index} ${name}`).digest().readUIntBE(0, 6),
+  )
+  return draws.indexOf(Math.max(...draws))
+}

@@ -6,10 +6,10 @@ import type { Command } from 'commander'
 import type { CameraSettings, Destination, IngestOptions, IngestSummary } from '../../pipelines/ingest.js'
 import { type CameraDefaults, camerasOf, readCameras } from '../config/cameras.js'
 import { readLabels } from '../config/labels.js'
-import { s3Settings } from '../config/places.js'
+import { s3Settings, selection } from '../config/places.js'
 import type { Resolved } from '../config/resolve.js'
 import { readRuleSettings } from '../config/rules.js'
-import type { ConfigKey } from '../config/schema.js'
+import type { Config, ConfigKey } from '../config/schema.js'
 import { asStanflowError, StanflowError } from '../errors.js'
 import type { Logger } from '../telemetry/log.js'
 import { formatDuration, plural, table } from './format.js'
@@ -22,7 +22,7 @@ const KEYS: readonly ConfigKey[] = [
   ...keysOf('Cameras', 'Model', 'Labels', 'S3', 'Events'),
   ...(['frames', 'window', 'stride', 'to', 'format', 'checkpoint'] as const),
   ...CLUSTER.filter((key) => key !== 'brokers'),
-  ...(['clipsTo', 'batch', 'batchDeadline', 'listen', 'json'] as const),
+  ...(['clipsTo', 'batch', 'batchDeadline', 'listen', 'shard', 'json'] as const),
 ]
 
 const EXAMPLES = `
@@ -33,6 +33,7 @@ Examples:
   stanflow ingest --cameras cameras.yaml --to s3://bucket/live --window 4s --stride 1s
   stanflow ingest --cameras cameras.yaml --to kafka://broker:9092 --split
   stanflow ingest --cameras cameras.yaml --to out --rules rules.yaml --record out/media --gate
+  stanflow ingest --cameras cameras.yaml --to kafka://broker:9092 --shard 0/3
 
 Addresses: rtsp://, rtmp://, http:// (HLS too), a device such as /dev/video0, or a file, which is played at its own speed.
 --to is kafka://HOST:PORT,…, s3://BUCKET/PREFIX, a folder, or - for JSON lines. Windows of --window (default 4s) begin every
@@ -64,7 +65,10 @@ async function run(addresses: readonly string[], command: Command): Promise<void
     })
   }
   const file = config.cameras === undefined ? undefined : resolve(config.cameras)
-  const cameras = file === undefined ? camerasOf(addresses, defaults) : await readCameras(file, defaults)
+  const share = await shareOf(config)
+  const cameras = share(
+    file === undefined ? camerasOf(addresses, defaults) : await readCameras(file, defaults),
+  )
   const options = await optionsOf(settings, cameras)
   const { ingest } = await import('../../pipelines/ingest.js')
   const drain = drainOnSignals(() => undefined)
@@ -74,7 +78,7 @@ async function run(addresses: readonly string[], command: Command): Promise<void
       return ingest(options, {
         ...{ signal: drain.signal, log, metrics, onReady: ready, onWaiting: waiting },
         onLine: (line) => process.stdout.write(`${line}\n`),
-        ...(file !== undefined && { changes: changesOf(file, defaults, log, drain.signal) }),
+        ...(file !== undefined && { changes: changesOf({ file, defaults, share, log }, drain.signal) }),
       })
     })
     const out = options.to.kind === 'lines' ? process.stderr : process.stdout
@@ -159,11 +163,26 @@ async function destinationOf({ config }: Resolved): Promise<Destination> {
   return to === '-' ? { kind: 'lines' } : { kind: 'place', place: to, format }
 }
 
+type Share = (cameras: readonly CameraSettings[]) => readonly CameraSettings[]
+
+/** Those of the cameras that are this run's, by their ids. */
+async function shareOf(config: Config): Promise<Share> {
+  const { shard } = selection(config)
+  if (shard === undefined) return (cameras) => cameras
+  const { shardByDraw } = await import('../../pipelines/selection.js')
+  return (cameras) => cameras.filter(({ id }) => shardByDraw(id, shard.of) === shard.index)
+}
+
+interface CamerasFile {
+  readonly file: string
+  readonly defaults: CameraDefaults
+  readonly share: Share
+  readonly log: Logger
+}
+
 /** The cameras of the file, whenever it changes; a file that is not understood changes nothing. */
 async function* changesOf(
-  file: string,
-  defaults: CameraDefaults,
-  log: Logger,
+  { file, defaults, share, log }: CamerasFile,
   signal: AbortSignal,
 ): AsyncGenerator<readonly CameraSettings[]> {
   const digest = async (): Promise<string> =>
@@ -178,7 +197,7 @@ async function* changesOf(
     if (now === known || signal.aborted) continue
     known = now
     try {
-      const cameras = await readCameras(file, defaults)
+      const cameras = share(await readCameras(file, defaults))
       log.info({ cameras: cameras.length }, 'the cameras file changed')
       yield cameras
     } catch (error) {

@@ -140,7 +140,7 @@ export const configSchema = z.object({
   }),
   shard: optional(shard(), {
     group: 'Videos',
-    about: "only this run's share of the videos, of n runs side by side",
+    about: "only this run's share of the videos or cameras, of n runs side by side",
     unset: 'all',
   }),
   maxVideos: optional(count(1, 1_000_000_000), {

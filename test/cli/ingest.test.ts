@@ -3,6 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { shardByDraw } from '../../pipelines/selection.js'
 import { renderVideo } from '../../src/media/encode.js'
 import { folderWith } from '../config/folder.js'
 import { cli, start } from '../support/cli.js'
@@ -67,6 +68,43 @@ test('to a folder: Parquet beside events, and a second run goes on after the fir
   assert.deepEqual(labelled, { clips: delivered })
   const events = await query(`select kind from read_json('${join(folder, 'out/events/**/*.jsonl')}')`)
   assert.deepEqual(events, [{ kind: 'camera-up' }, { kind: 'camera-up' }])
+})
+
+test('shards part the cameras among them; one whose share is empty waits for cameras', async (t) => {
+  const folder = await withVideo(t, 2)
+  const ids = ['hall', 'yard', 'door', 'roof']
+  const cameras = ids.map((id) => ({ id, url: 'door.mp4', window: '1s' }))
+  await writeFile(join(folder, 'cameras.yaml'), JSON.stringify({ cameras }))
+  const taken: string[] = []
+  for (const shard of ['0/2', '1/2']) {
+    const { code, stdout, stderr } = await cli(
+      ['ingest', '--cameras', 'cameras.yaml', '--to', 'out', '--shard', shard, '--json', ...LABELS],
+      { cwd: folder },
+    )
+    assert.equal(code, 0, stderr)
+    taken.push(...(JSON.parse(stdout) as { cameras: { camera: string }[] }).cameras.map((one) => one.camera))
+  }
+  assert.deepEqual([...taken].sort(), [...ids].sort())
+
+  const busy = ids.map((id) => shardByDraw(id, 9))
+  const idle = [0, 1, 2, 3, 4].find((index) => !busy.includes(index))
+  const { child, finished } = start(
+    ['ingest', '--cameras', 'cameras.yaml', '--to', '-', '--shard', `${idle}/9`, ...LABELS],
+    { cwd: folder },
+  )
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
+  await eventually(
+    () => said.includes('"msg":"ready"') || child.exitCode !== null,
+    60,
+    () => said,
+  )
+  child.kill('SIGTERM')
+  const { code, stderr } = await finished
+  assert.equal(code, 0, stderr)
+  assert.match(stderr, /0 cameras/)
 })
 
 test('cameras come, go and change as their file does; one that is not understood changes nothing', async (t) => {
