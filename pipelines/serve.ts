@@ -12,6 +12,7 @@ import type { Health } from '../src/server/schemas.js'
 import { startServer } from '../src/server/server.js'
 import { newToken } from '../src/server/token.js'
 import { type Logger, silentLog } from '../src/telemetry/log.js'
+import type { Metrics } from '../src/telemetry/metrics.js'
 import { VERSION } from '../src/version.js'
 import { alerts, type Receiver } from './alerts.js'
 import type { KafkaOptions } from './kafka.js'
@@ -59,6 +60,7 @@ export interface ServeHooks {
   /** Aborting ends it. */
   readonly signal: AbortSignal
   readonly log?: Logger
+  readonly metrics?: Metrics
   readonly onServing?: (serving: Serving) => void
 }
 
@@ -75,7 +77,7 @@ const SESSION_SECONDS = 30
  */
 export async function serve(
   options: ServeOptions,
-  { signal, log = silentLog(), onServing }: ServeHooks,
+  { signal, log = silentLog(), metrics, onServing }: ServeHooks,
 ): Promise<void> {
   const { results, kafka, host, port } = options
   if (results === undefined && kafka === undefined) {
@@ -139,6 +141,7 @@ export async function serve(
       },
       {
         ...{ host, port, log },
+        onAnswered: (route, status, seconds) => metrics?.answered(route, status, seconds),
         ...(token !== undefined && { token }),
         ...(options.allowHosts !== undefined && { allowHosts: options.allowHosts }),
       },
@@ -168,7 +171,7 @@ export async function serve(
         hub.publish('health', health())
       }),
     )
-    if (kafka !== undefined) every.push(...tell(options, kafka, log, ended.signal))
+    if (kafka !== undefined) every.push(...tell(options, kafka, { log, metrics }, ended.signal))
     await operations.refresh()
     const notes = notesOf(library, roots)
     onServing?.({ address: server.address, ...(made !== undefined && { madeToken: made }), notes })
@@ -188,17 +191,19 @@ export async function serve(
 function tell(
   { receivers = [], webhookTries: tries = TRIES }: ServeOptions,
   kafka: KafkaOptions,
-  log: Logger,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics | undefined },
   signal: AbortSignal,
 ): readonly Promise<void>[] {
   if (receivers.length === 0) return []
   return [
     repeat(ALERTS_AGAIN_MS, signal, async () => {
       const options = { ...kafka, receivers, from: 'now', tries, sessionTimeout: SESSION_SECONDS } as const
-      await alerts(options, { signal, log }).catch((error: unknown) => {
-        const { code, message } = asStanflowError(error)
-        log.warn({ code, reason: message }, 'webhooks are not told; trying again')
-      })
+      await alerts(options, { signal, log, ...(metrics !== undefined && { metrics }) }).catch(
+        (error: unknown) => {
+          const { code, message } = asStanflowError(error)
+          log.warn({ code, reason: message }, 'webhooks are not told; trying again')
+        },
+      )
     }),
   ]
 }

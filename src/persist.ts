@@ -21,12 +21,20 @@ export interface Patience {
   readonly most?: number
 }
 
+let observe: (code: ErrorCode) => void = () => undefined
+
+/** Tells one observer, the process's metrics, of every wait there is from now on. */
+export function observeWaits(observer: (code: ErrorCode) => void): void {
+  observe = observer
+}
+
 /** Waits while what is wrong may pass. */
 export function patience(options: Patience): Again {
   const { passing, signal, enough, onWait, first = FIRST_MS, most = MOST_MS } = options
   return async (error, tries) => {
     if (!passing.includes(error.code) || signal.aborted || enough?.(tries) === true) return false
     onWait?.(error)
+    observe(error.code)
     await sleep(pauseMs(tries, first, most), undefined, { signal }).catch(() => undefined)
     return !signal.aborted
   }

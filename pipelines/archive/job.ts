@@ -14,7 +14,7 @@ import { Wire } from '../../src/connect/kafka/wire.js'
 import type { ErrorCode, StanflowError } from '../../src/errors.js'
 import { type Again, patience, persist } from '../../src/persist.js'
 import { type Logger, silentLog } from '../../src/telemetry/log.js'
-import { Metrics } from '../../src/telemetry/metrics.js'
+import { type BehindFacts, Metrics } from '../../src/telemetry/metrics.js'
 import { processName } from '../kafka.js'
 import type { ArchiveHooks, ArchiveOptions, ArchiveSummary } from './options.js'
 import { PutOnce } from './put.js'
@@ -89,6 +89,7 @@ export class ArchiveJob {
     this.#signal = hooks.signal ?? new AbortController().signal
     this.#limits = { records, bytes: FILE_BYTES, span: rollTime * 1000 }
     const wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
+    this.#metrics.behind(() => [...this.#held.values()].map(behind))
     this.#rows = new Rows({ prefix, group, wire, producer, log: this.#log, metrics: this.#metrics })
   }
 
@@ -293,4 +294,10 @@ export class ArchiveJob {
       throw error
     }
   }
+}
+
+/** How long the oldest record of a partition has waited for its file. */
+function behind({ at, segment, queue }: Held): BehindFacts {
+  const oldest = (segment.first ?? queue[0])?.timestamp
+  return { ...at, behind: oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000 }
 }

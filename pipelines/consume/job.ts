@@ -81,6 +81,7 @@ export class ConsumeJob {
     this.#clips = new Budget(2 * batch + concurrency)
     const wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
     this.#context = { wire, prefix, group, labelSet: labels?.digest }
+    metrics.batchSize(batch)
     metrics.watch({ lanes: () => intake.lanes, clipsInFlight: () => this.#clips.inFlight })
   }
 

@@ -8,6 +8,7 @@ import { Wire } from '../../src/connect/kafka/wire.js'
 import type { ErrorCode } from '../../src/errors.js'
 import { patience, persist } from '../../src/persist.js'
 import { silentLog } from '../../src/telemetry/log.js'
+import type { BehindFacts } from '../../src/telemetry/metrics.js'
 import { type KafkaOptions, requireTopics } from '../kafka.js'
 import type { Feed } from './feed.js'
 import type { IndexHooks } from './options.js'
@@ -57,6 +58,11 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
         if (mark !== undefined) offsets.set(partitionKey(at), BigInt(mark))
       }
     }
+    /** When the oldest record was written, of each partition, that is not in the index yet. */
+    const waiting = new Map<string, BehindFacts & { readonly since: number }>()
+    hooks.metrics?.behind(() =>
+      [...waiting.values()].map((one) => ({ ...one, behind: Math.max(0, Date.now() - one.since) / 1000 })),
+    )
     const ended = AbortSignal.any([signal, stop.signal])
     records = readTopics({ client, admin, topics, from: { offsets }, toEnd: false, signal: ended })
     let next = records.next()
@@ -69,6 +75,10 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
         if (came.done) break
         last = performance.now()
         const record = came.value
+        const { topic, partition, timestamp } = record
+        if (!waiting.has(partitionKey(record))) {
+          waiting.set(partitionKey(record), { topic, partition, behind: 0, since: timestamp })
+        }
         // Undefined where it is the record that is wrong.
         const result = await persist(() => decoder.decode(record), again).catch(() => undefined)
         if (result === undefined) {
@@ -87,6 +97,7 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
       if (performance.now() - flushed < FLUSH_MS) continue
       const begun = performance.now()
       await feed.settle()
+      waiting.clear()
       flushed = performance.now()
       hooks.metrics?.stage('put', flushed - begun)
     }

@@ -99,6 +99,7 @@ export class IngestJob {
       prepare: (camera) => this.#prepare(camera),
       emit: (event) => this.#emit(event),
     })
+    metrics.batchSize(options.batch)
     metrics.watch({ lanes: () => [], clipsInFlight: () => this.#budget.inFlight + this.#queue.size })
   }
 
@@ -163,7 +164,12 @@ export class IngestJob {
       )
     }
     const { models, info } = this.#parts.model as NonNullable<JobParts['model']>
-    const encode = (some: readonly LiveClip[]) => this.#timed(() => models.encode(some), some.length)
+    const encode = async (some: readonly LiveClip[]) => {
+      const begun = performance.now()
+      const encoded = await this.#timed(() => models.encode(some), some.length)
+      this.#parts.metrics.batch(some.length, some[0]?.frames.length ?? 0, performance.now() - begun)
+      return encoded
+    }
     return taken.pipe(
       encodeVideo(
         { modelDigest: info.digest, encode: (some) => encode(some as readonly LiveClip[]) },

@@ -82,8 +82,12 @@ async function follow(options: IndexOptions, config: Config): Promise<IndexSumma
   const { indexMoments } = await import('../../pipelines/index-moments.js')
   const drain = drainOnSignals(() => undefined)
   try {
-    return await watched('index', config, ({ log, metrics, ready }) =>
-      indexMoments({ ...options, kafka }, { signal: drain.signal, log, metrics, onReady: ready }),
+    return await watched(
+      'index',
+      config,
+      ({ log, metrics, ready }) =>
+        indexMoments({ ...options, kafka }, { signal: drain.signal, log, metrics, onReady: ready }),
+      [options.to],
     )
   } finally {
     drain.release()

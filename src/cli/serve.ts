@@ -4,11 +4,11 @@ import { receivers } from '../config/alerts.js'
 import { s3Settings } from '../config/places.js'
 import type { ConfigKey } from '../config/schema.js'
 import { StanflowError } from '../errors.js'
-import { openLog } from '../telemetry/log.js'
 import { printable } from './format.js'
 import { CLUSTER, kafkaOptions, keysOf } from './kafka-job.js'
 import { addSettings, readSettings, SETTINGS_HELP } from './settings.js'
 import { drainOnSignals } from './signals.js'
+import { watched } from './watched.js'
 
 /** How the model is run that makes vectors of words; by default the index's own. */
 const MODEL: readonly ConfigKey[] = [
@@ -25,7 +25,7 @@ const KEYS: readonly ConfigKey[] = [
   'index',
   ...keysOf('Server').filter((key) => key !== 'accessToken'),
   ...[...CLUSTER, ...keysOf('S3'), ...keysOf('Alerts')],
-  ...(['json'] as const),
+  ...(['listen', 'json'] as const),
 ]
 
 const EXAMPLES = `
@@ -33,7 +33,7 @@ Examples:
   stanflow serve out
   stanflow serve out --media /archive/videos
   stanflow serve s3://results/nightly --index s3://results/index --media s3://videos
-  stanflow serve out --brokers kafka:9092
+  stanflow serve out --brokers kafka:9092 --listen 127.0.0.1:9464
   stanflow serve --brokers kafka:9092 --alerts alerts.yaml
   STANFLOW_ACCESS_TOKEN=… stanflow serve s3://results/nightly --host 0.0.0.0 --allow-host videos.example.org
 
@@ -75,15 +75,18 @@ async function run(results: string | undefined, command: Command): Promise<void>
   }
   const { serve } = await import('../../pipelines/serve.js')
   const drain = drainOnSignals(() => undefined)
-  const log = openLog('serve')
   try {
-    await serve(
-      { ...options, receivers: told, webhookTries: config.webhookTries },
-      {
-        ...{ signal: drain.signal, log },
-        onServing: (serving) =>
-          process.stdout.write(`${config.json ? JSON.stringify(serving) : text(serving)}\n`),
-      },
+    await watched('serve', config, ({ log, metrics, ready }) =>
+      serve(
+        { ...options, receivers: told, webhookTries: config.webhookTries },
+        {
+          ...{ signal: drain.signal, log, metrics },
+          onServing: (serving) => {
+            process.stdout.write(`${config.json ? JSON.stringify(serving) : text(serving)}\n`)
+            ready()
+          },
+        },
+      ),
     )
   } finally {
     drain.release()

@@ -38,6 +38,8 @@ export interface ServerOptions {
   readonly searchesPerMinute?: number
   /** Milliseconds between heartbeats of event streams. Default 15 000. */
   readonly heartbeatMs?: number
+  /** Told of every answer: by which route, its status, how many seconds it took. */
+  readonly onAnswered?: (route: string, status: number, seconds: number) => void
 }
 
 export interface RunningServer {
@@ -86,7 +88,7 @@ export async function startServer(parts: ServerParts, options: ServerOptions): P
 
 async function assemble(
   context: Context,
-  { log = silentLog() }: ServerOptions,
+  { log = silentLog(), onAnswered }: ServerOptions,
   names: ReadonlySet<string>,
 ): Promise<FastifyInstance> {
   const app = fastify({
@@ -108,6 +110,11 @@ async function assemble(
     const { status, body } = problemOf(new StanflowError('SERVER_NOT_FOUND', 'There is no such page.'))
     return reply.code(status).send(body)
   })
+  if (onAnswered !== undefined) {
+    app.addHook('onResponse', async ({ routeOptions }, { statusCode, elapsedTime }) => {
+      onAnswered(routeOptions.url ?? 'none', statusCode, elapsedTime / 1000)
+    })
+  }
   await app.register(cookie)
   addGuards(app, { access: context.access, names })
   await app.register(rateLimit, { global: false })

@@ -1,3 +1,5 @@
+import { statfs } from 'node:fs/promises'
+import { totalmem } from 'node:os'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
@@ -9,7 +11,19 @@ export interface LaneFacts {
   readonly lag: number
   readonly queued: number
   readonly inWork: number
+  /** Seconds since the oldest record was written that was taken in and is not done with; 0 where there is none. */
+  readonly behind: number
 }
+
+/** What is told of a partition of which only that is known. */
+export type BehindFacts = Pick<LaneFacts, 'topic' | 'partition' | 'behind'>
+
+interface Reading {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+const BEHIND = 'Age of the oldest record that was taken in and is not done with'
 
 /** What a running job tells Prometheus. One a process. */
 export class Metrics {
@@ -51,13 +65,86 @@ export class Metrics {
     ['outcome'],
   )
 
+  readonly #answers = this.#histogram(
+    'stanflow_http_seconds',
+    'From a request of the page to its answer',
+    SECONDS,
+    ['route', 'status'],
+  )
+  readonly #waits = this.#counter(
+    'stanflow_waits_total',
+    'Tries that failed and were waited after, by error code',
+    ['code'],
+  )
+  readonly #batchSize = this.#gauge('stanflow_batch_size', 'Clips that one run of the model takes at most')
   readonly #webhooks = this.#counter('stanflow_webhooks_total', 'Tries to tell a receiver of an event', [
     'receiver',
     'outcome',
   ])
 
-  constructor({ process = true }: { readonly process?: boolean } = {}) {
-    if (process) collectDefaultMetrics({ register: this.registry })
+  /** @param command set on every series; absent: no label says what this process does */
+  constructor({ process = true, command }: { readonly process?: boolean; readonly command?: string } = {}) {
+    if (command !== undefined) this.registry.setDefaultLabels({ command })
+    if (process) {
+      collectDefaultMetrics({ register: this.registry })
+      this.#gauge(
+        'stanflow_memory_limit_bytes',
+        'What the process may take: of its container, or the machine',
+      ).set(memoryLimit())
+    }
+  }
+
+  answered(route: string, status: number, seconds: number): void {
+    this.#answers.observe({ route, status: String(status) }, seconds)
+  }
+
+  wait(code: string): void {
+    this.#waits.inc({ code })
+  }
+
+  batchSize(clips: number): void {
+    this.#batchSize.set(clips)
+  }
+
+  /** Asked whenever Prometheus asks. */
+  readiness(isReady: () => boolean): void {
+    this.#asked('stanflow_ready', '1 while /readyz says so', [], () => [
+      { labels: {}, value: Number(isReady()) },
+    ])
+  }
+
+  /** How full the disks are that these folders lie on; what is no folder yet is left out. */
+  disks(folders: readonly string[]): void {
+    const gauge = (
+      name: string,
+      help: string,
+      of: (disk: { bavail: number; blocks: number; bsize: number }) => number,
+    ) =>
+      this.#asked(name, help, ['folder'], async () => {
+        const rows = await Promise.all(
+          folders.map(async (folder) => {
+            const disk = await statfs(folder).catch(() => undefined)
+            return disk === undefined ? [] : [{ labels: { folder }, value: of(disk) }]
+          }),
+        )
+        return rows.flat()
+      })
+    gauge(
+      'stanflow_disk_free_bytes',
+      'Free on the disk of a folder that is written to',
+      (disk) => disk.bavail * disk.bsize,
+    )
+    gauge('stanflow_disk_size_bytes', 'Size of that disk', (disk) => disk.blocks * disk.bsize)
+  }
+
+  /** How far behind the partitions are of which no more is known. */
+  behind(facts: () => readonly BehindFacts[]): void {
+    this.#asked('stanflow_behind_seconds', BEHIND, ['topic', 'partition'], () =>
+      facts().map(({ topic, partition, behind }) => ({
+        labels: { topic, partition: String(partition) },
+        value: behind,
+      })),
+    )
   }
 
   batch(clips: number, frames: number, milliseconds: number): void {
@@ -114,6 +201,7 @@ export class Metrics {
         },
       })
     }
+    this.behind(facts.lanes)
     lanes('stanflow_lag', 'Records of a held partition that are not committed yet', ({ lag }) => lag)
     lanes('stanflow_queued', 'Records fetched that wait for work', ({ queued }) => queued)
     lanes('stanflow_in_work', 'Records being worked on', ({ inWork }) => inWork)
@@ -125,6 +213,26 @@ export class Metrics {
       },
       collect() {
         this.set(facts.clipsInFlight())
+      },
+    })
+  }
+
+  #gauge(name: string, help: string): Gauge {
+    return new Gauge({ name, help, registers: [this.registry] })
+  }
+
+  #asked(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    ask: () => readonly Reading[] | Promise<readonly Reading[]>,
+  ): void {
+    new Gauge({
+      ...{ name, help, labelNames, registers: [this.registry] },
+      async collect() {
+        const readings = await ask()
+        this.reset()
+        for (const { labels, value } of readings) this.set(labels, value)
       },
     })
   }
@@ -145,4 +253,10 @@ export class Metrics {
   ): Histogram<L> {
     return new Histogram({ name, help, buckets, labelNames, registers: [this.registry] })
   }
+}
+
+/** Bytes. Where nothing limits the container its limit is 0 or beyond all there is. */
+function memoryLimit(): number {
+  const constrained = process.constrainedMemory()
+  return constrained > 0 && constrained < totalmem() ? constrained : totalmem()
 }

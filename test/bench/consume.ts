@@ -217,7 +217,8 @@ async function end(child: ChildProcess): Promise<void> {
 
 async function batchFill(url: string): Promise<readonly [number, number]> {
   const text = await (await fetch(url)).text()
-  const of = (name: string): number => Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1] ?? 0)
+  const of = (name: string): number =>
+    Number(new RegExp(`^${name}(?:{[^}]*})? (.*)$`, 'm').exec(text)?.[1] ?? 0)
   return [of('stanflow_batch_clips_sum'), of('stanflow_batch_clips_count')]
 }
 

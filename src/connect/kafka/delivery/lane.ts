@@ -66,10 +66,13 @@ export class Lane {
     void this.#open()
   }
 
-  get facts(): { queued: number; inWork: number; lag: number; open: boolean } {
+  get facts(): { queued: number; inWork: number; lag: number; behind: number; open: boolean } {
     const { offset } = this.#standing
     const lag = this.#high > offset ? Number(this.#high - offset) : 0
-    return { queued: this.#queue.length, inWork: this.#works.length, lag, open: this.#state === 'open' }
+    const oldest = (this.#works[0]?.record ?? this.#queue.first)?.timestamp
+    const behind = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000
+    const [queued, inWork] = [this.#queue.length, this.#works.length]
+    return { queued, inWork, lag, behind, open: this.#state === 'open' }
   }
 
   /** True where records are to be worked on one by one, as the next may be what killed other processes. */

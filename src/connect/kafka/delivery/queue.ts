@@ -19,6 +19,10 @@ export class Queue {
     return this.#records.length
   }
 
+  get first(): ConsumedRecord | undefined {
+    return this.#records[0]
+  }
+
   put(records: readonly ConsumedRecord[]): void {
     for (const record of records) {
       this.#records.push(record)
