@@ -49,7 +49,10 @@ export async function ablate(
     ...(threads !== undefined && { threads }),
   })
   const cut = cutTokenizer(JSON.parse(clipTokenizerJson()) as object, sceneWords())
-  const sets = await trainingSets(ablation.trunk, to, hooks)
+  // Single frames are of use to the trunk's own stages alone.
+  const { data } = ablation.trunk
+  const made = trunk === undefined ? ablation.trunk : { ...ablation.trunk, data: { ...data, pictures: 0 } }
+  const sets = await trainingSets(made, to, hooks)
   const test = await heldOutSets(ablation.trunk, to, 'test', hooks)
   const { signal } = hooks
 

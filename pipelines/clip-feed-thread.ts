@@ -9,12 +9,15 @@ import { mirror, zoom } from '../src/train/augment.js'
 import type { DecodedClips, FailedClip } from '../src/train/on-data/batch.js'
 import { type ClipRequest, randomIndices } from '../src/train/on-data/draw.js'
 import type { ClipFeedOptions, FeedAnswer, FeedQuestion } from './clip-feed.js'
+import { ClipQueue } from './clip-queue.js'
 import { timelineOf } from './streams.js'
 
 const { reader: wish, frames: T, size, concurrency } = workerData as ClipFeedOptions
 const port = parentPort
 if (port === null) throw new StanflowError('INTERNAL', 'the feed runs as a worker thread only')
 const FRAME_BYTES = size * size * 3
+// Shared by all questions: a step with `accumulate` asks several at once.
+const queue = new ClipQueue(concurrency)
 let reader: Promise<VideoReader> | undefined
 
 async function answer({ id, requests }: FeedQuestion): Promise<void> {
@@ -31,18 +34,15 @@ async function answer({ id, requests }: FeedQuestion): Promise<void> {
 async function decode(open: VideoReader, requests: readonly ClipRequest[]): Promise<DecodedClips> {
   const pixels = new Uint8Array(requests.length * T * FRAME_BYTES)
   const failed: FailedClip[] = []
-  const next = requests.entries()
-  // So many hands that each take the next request.
-  const hand = async (): Promise<void> => {
-    for (const [index, request] of next) {
+  await queue.all(
+    requests.map((request, index) => async () => {
       try {
         await decodeClip(open, request, pixels, index * T * FRAME_BYTES)
       } catch (error) {
         failed.push({ index, message: asStanflowError(error).message })
       }
-    }
-  }
-  await Promise.all(Array.from({ length: concurrency }, hand))
+    }),
+  )
   return { pixels, failed: failed.sort((a, b) => a.index - b.index) }
 }
 

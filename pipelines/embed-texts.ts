@@ -4,8 +4,6 @@ import { embedLabels } from './label-set.js'
 
 /** Texts in one piece of the cache, and in one question to the model. */
 const PIECE = 1024
-/** Captions whose tokens are kept even where nobody asks for them yet, so that another similarity costs nothing. */
-const FEW = 10_000
 
 export interface EmbedTexts {
   readonly model: LoadedModel
@@ -15,27 +13,30 @@ export interface EmbedTexts {
   readonly onEncoded: (count: number) => void
 }
 
-/** Vectors of captions, each once. `tokens`: whether those of tokens are needed. */
+/**
+ * Vectors of captions, each once. `tokens`: whether those of tokens are needed; they are kept on disk in any case, so that
+ * another similarity costs nothing, and in memory only then.
+ */
 export async function embedCaptions(
   captions: readonly string[],
   tokens: boolean,
   { model, cache, signal, onEncoded }: EmbedTexts,
 ): Promise<Map<string, CaptionVectors>> {
   const vectors = new Map<string, CaptionVectors>()
-  const keep = tokens || captions.length <= FEW
   for (let from = 0; from < captions.length; from += PIECE) {
     signal.throwIfAborted()
     const piece = captions.slice(from, from + PIECE)
     const key = [model.info.textDigest, piece]
     let made: readonly CaptionVectors[] | undefined = cache.texts(key, { tokens })
     if (made === undefined) {
-      made = keep
-        ? await model.encodeTokens(piece)
-        : (await model.encodeText(piece)).map((text) => ({ text }))
+      made = await model.encodeTokens(piece)
       await cache.putTexts(key, made)
       onEncoded(piece.length)
     }
-    for (const [n, text] of piece.entries()) vectors.set(text, made[n] as CaptionVectors)
+    for (const [n, caption] of piece.entries()) {
+      const own = made[n] as CaptionVectors
+      vectors.set(caption, tokens ? own : { text: own.text })
+    }
   }
   return vectors
 }

@@ -7,6 +7,7 @@ import { StanflowError } from '../src/errors.js'
 import { locateModel } from '../src/model/locate.js'
 import { saveModel } from '../src/train/checkpoint.js'
 import type { DataTrainConfig } from '../src/train/on-data/config.js'
+import { type Divided, keepBack, usable } from '../src/train/on-data/divide.js'
 import { trainOnData as run } from '../src/train/on-data/run.js'
 import { startFrom } from '../src/train/on-data/start.js'
 import type { Parameters } from '../src/train/parameters.js'
@@ -17,7 +18,7 @@ export interface DataTrainHooks {
   readonly signal?: AbortSignal
   readonly onStep?: (about: StepAbout) => void
   /** What is there, and what is missing. */
-  readonly onData?: (training: DataSet, validation: DataSet) => void
+  readonly onData?: (divided: Divided) => void
   /** A video that could not be decoded; another took its place. */
   readonly onFailure?: (path: string, message: string) => void
 }
@@ -32,9 +33,9 @@ export async function trainOnData(
   hooks: DataTrainHooks,
 ): Promise<TrainSummary> {
   const { data, frames } = config
-  const training = await setOf(data, data.split)
-  const validation = await setOf(data, data.validation.split)
-  hooks.onData?.(training, validation)
+  const divided = await dividedSets(config)
+  const { training, validation } = divided
+  hooks.onData?.(divided)
   await mkdir(to, { recursive: true })
   const start = startFrom(config)
   const tf = loadLibrary(config.device === 'cuda' ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node', {
@@ -57,13 +58,27 @@ export async function trainOnData(
   }
 }
 
+/** Training and validation as the configuration names them; where it does not, as the data set has splits. */
+async function dividedSets(config: DataTrainConfig): Promise<Divided> {
+  const { data, seed } = config
+  const isTable = data.kind === 'table'
+  let training = await setOf(data, data.split ?? (isTable ? undefined : 'train'))
+  if (data.split === undefined && training.splits !== undefined) training = await setOf(data, 'train')
+  const { split: asked, most } = data.validation
+  const hasVal = training.split === 'train' && training.splits?.includes('val') === true
+  if (isTable && asked === undefined && !hasVal) {
+    const kept = keepBack(training, seed, most)
+    return usable(kept.training, kept.validation, config)
+  }
+  return usable(training, await setOf(data, asked ?? (isTable ? 'val' : undefined)), config)
+}
+
 async function setOf(
   { kind, place, root }: DataTrainConfig['data'],
   split: string | undefined,
 ): Promise<DataSet> {
-  const data = kind === 'table' ? place : `${kind}:${place}`
   const set = await openDataSet({
-    data,
+    data: `${kind}:${place}`,
     ...(root !== undefined && { root }),
     ...(split !== undefined && { split }),
   })
@@ -71,9 +86,7 @@ async function setOf(
   throw new StanflowError(
     'INPUT_NOT_FOUND',
     `None of the videos of ${set.title}, split ${set.split}, is there.`,
-    {
-      hint: 'Name the folder that they lie in as data.root.',
-    },
+    { hint: 'Name the folder that they lie in as data.root.' },
   )
 }
 

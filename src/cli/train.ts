@@ -49,9 +49,11 @@ async function run({ config, to, plot = false, json = false }: Flags): Promise<v
         signal: drain.signal,
         onClips: (set, done, of) =>
           line.show(`${bar(done / of, 20)} ${set}: ${done} of ${plural(of, 'clip')} made`),
-        onData: (training, validation) => {
+        onData: ({ training, validation, notes }) => {
           line.clear()
-          if (!json) for (const set of [training, validation]) process.stderr.write(`${setLine(set)}\n`)
+          if (json) return
+          for (const told of [setLine(training), setLine(validation), ...notes])
+            process.stderr.write(`${printable(told)}\n`)
         },
         onFailure: (path, message) => {
           line.clear()
@@ -78,7 +80,7 @@ async function run({ config, to, plot = false, json = false }: Flags): Promise<v
 
 function setLine({ title, split, items, missing }: DataSet): string {
   const absent = missing.length === 0 ? '' : `, ${plural(missing.length, 'video')} missing`
-  return `${printable(title)}, split ${split}: ${plural(items.length, 'video')}${absent}`
+  return `${title}, split ${split}: ${plural(items.length, 'video')}${absent}`
 }
 
 /** How long the rest takes at the pace of this sitting's last steps. */

@@ -36,6 +36,8 @@ export interface DataSet {
   readonly missing: readonly MissingVideo[]
   /** All classes, in the data set's own order; those of no item too. Absent where nothing has a class. */
   readonly classes?: readonly string[]
+  /** Of a table: what its column `split` says. Absent where no line says anything. */
+  readonly splits?: readonly string[]
 }
 
 /** Where a data set lies. */
@@ -59,3 +61,15 @@ export interface DataSetFormat {
 
 export const DATA_SET_KINDS = ['msrvtt', 'didemo', 'lsmdc', 'kinetics', 'ssv2', 'table'] as const
 export type DataSetKind = (typeof DATA_SET_KINDS)[number]
+
+/** Other names that people have for a split. */
+const ALIASES = new Map([
+  ...['validation', 'validate', 'valid', 'dev'].map((name) => [name, 'val'] as const),
+  ...([
+    ['training', 'train'],
+    ['testing', 'test'],
+  ] as const),
+])
+
+/** A split by the name that stanflow has for it. */
+export const splitName = (name: string): string => ALIASES.get(name.toLowerCase()) ?? name

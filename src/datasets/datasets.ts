@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { StanflowError } from '../errors.js'
-import { DATA_SET_KINDS, type DataSet, type DataSetFormat, type DataSetKind } from './dataset.js'
+import { DATA_SET_KINDS, type DataSet, type DataSetFormat, type DataSetKind, splitName } from './dataset.js'
 import { didemo } from './didemo.js'
 import { folderOf } from './files.js'
 import { kinetics } from './kinetics.js'
@@ -61,13 +61,10 @@ export async function parseDataSet(data: string): Promise<{ kind: DataSetKind; p
   )
 }
 
-/** Other names that people have for a split. */
-const ALIASES: Readonly<Record<string, string>> = { validation: 'val', validate: 'val', training: 'train' }
-
 function splitOf({ name, splits }: DataSetFormat, asked: string | undefined): string {
   if (asked === undefined) return splits[0]
-  const split = splits.find((known) => known === asked) ?? ALIASES[asked]
-  if (split !== undefined && splits.includes(split)) return split
+  const split = splits.find((known) => known === asked) ?? splitName(asked)
+  if (splits.includes(split)) return split
   throw new StanflowError('USAGE_INVALID', `${name} has no split ${asked}.`, {
     hint: `It has ${splits.join(', ')}.`,
   })

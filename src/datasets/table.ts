@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { dirname, extname, resolve } from 'node:path'
 import { z } from 'zod'
 import { StanflowError } from '../errors.js'
-import type { DataItem, DataSetFormat } from './dataset.js'
+import { type DataItem, type DataSetFormat, splitName } from './dataset.js'
 import { readText, rowsOf } from './files.js'
 import { locate } from './videos.js'
 
@@ -23,7 +23,7 @@ const Line = z
     contrast: maybe,
     start: seconds,
     end: seconds,
-    split: maybe,
+    split: maybe.transform((name) => name && splitName(name)),
   })
   .transform(({ path, video, text, caption, captions = [], ...rest }) => ({
     ...rest,
@@ -45,7 +45,9 @@ export const table: DataSetFormat = {
     const chosen = split === 'all' ? lines : lines.filter((line) => line.split === split)
     if (chosen.length === 0)
       throw invalid(
-        split === 'all' ? `The data set ${place} is empty.` : `${place} has no line of the split ${split}.`,
+        split === 'all'
+          ? `The data set ${place} is empty.`
+          : `${place} has no line of the split ${split}${told(lines)}.`,
       )
     const folder = root ?? dirname(place)
     const items = new Map<string, Omit<DataItem, 'path'> & { path: string }>()
@@ -58,12 +60,19 @@ export const table: DataSetFormat = {
       path: there.get(item.path) ? item.path : undefined,
     }))
     const classes = [...new Set(chosen.flatMap(({ label }) => label ?? []))].sort()
+    const splits = [...new Set(lines.flatMap((line) => line.split ?? []))].sort()
     return {
       title: place,
+      ...(splits.length > 0 && { splits }),
       ...(classes.length > 0 && { classes }),
       ...locate(wanted, (id) => resolve(folder, id)),
     }
   },
+}
+
+function told(lines: readonly Line[]): string {
+  const splits = [...new Set(lines.flatMap((line) => line.split ?? []))].sort()
+  return splits.length === 0 ? '; it has no column split' : `; it has ${splits.join(', ')}`
 }
 
 /** Lines of one video, or of the same part of it, are one item. */

@@ -2,15 +2,10 @@ import type { Tensor, Tf } from '../engine/tfjs/algebra.js'
 import type { VisionOutput } from '../model/clip.js'
 import type { BranchNoise } from '../model/temporal/temporal.js'
 import type { Captions, ClipBatch, PictureBatch, Texts } from './batches.js'
+import type { Loss } from './gradients.js'
 import { pairLoss, shareLoss, spreadLoss } from './loss.js'
 import type { Forward } from './network.js'
 import type { Matrix } from './targets.js'
-
-/** A loss and what it is made of, all scalars. */
-export interface Loss {
-  readonly total: Tensor
-  readonly parts: Readonly<Record<string, Tensor>>
-}
 
 const upload = (tf: Tf, { data, rows, columns }: Matrix): Tensor => tf.tensor2d(data, [rows, columns])
 

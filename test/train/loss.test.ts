@@ -2,67 +2,75 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Tensor, TfjsAlgebra } from '../../src/engine/tfjs/algebra.js'
 import { loadLibrary } from '../../src/engine/tfjs/library.js'
-import { clipText, clipVision } from '../../src/model/clip.js'
+import { clipVision } from '../../src/model/clip.js'
 import { parseClipConfig } from '../../src/model/config.js'
 import { openSafetensors } from '../../src/model/formats/safetensors.js'
 import { mergeWeights } from '../../src/model/load.js'
 import { stanSelf } from '../../src/model/temporal/stan-self.js'
-import { nceLoss, pairLoss } from '../../src/train/loss.js'
+import { gradientsOf, type TensorsByName } from '../../src/train/gradients.js'
+import { pairLoss } from '../../src/train/loss.js'
+import { Forward } from '../../src/train/network.js'
+import { branchNoise } from '../../src/train/noise.js'
+import { dataLoss } from '../../src/train/on-data/loss.js'
+import { type Parameters, parameter } from '../../src/train/parameters.js'
 import { channelsLast, fixture, fixtureJson, goldens, maxDifference } from '../support/fixtures.js'
 
 const tf = loadLibrary('@tensorflow/tfjs-node', { device: 'cpu' })
 const golden = goldens()
 const config = parseClipConfig(fixtureJson('tiny/config.json'), 'tiny')
 
-/** Every weight of CLIP with STAN, as something that can be trained. */
-function variables() {
+/** Every weight of CLIP with STAN, at the temperature of the goldens. */
+function parameters(): Parameters {
   const branch = openSafetensors(fixture('tiny/stan-self.safetensors'))
   const weights = mergeWeights(branch, openSafetensors(fixture('tiny/model.safetensors')))
   return new Map(
     [...weights.names].map((name) => {
       const { shape, data } = weights.read(name)
-      return [name, tf.variable(tf.tensor(data, [...shape], 'float32'))] as const
+      return [
+        name,
+        parameter(shape, name === 'logit_scale' ? Float32Array.of(Math.log(10)) : Float32Array.from(data)),
+      ]
     }),
   )
 }
 
-/** The loss over the goldens' two videos and their texts, as a function of the weights. */
-function goldenLoss(g: TfjsAlgebra): Tensor {
+/** The loss that data sets are trained by, over the goldens' two videos and their texts. */
+function goldenLoss(weights: TensorsByName): Tensor {
   const pixels = golden.read('pixel_values')
   const ids = golden.read('input_ids')
-  const [videos, frames, , size] = pixels.shape as [number, number, number, number]
+  const [count, frames, , size] = pixels.shape as [number, number, number, number]
   const length = ids.shape[1] as number
-  const rows = Array.from({ length: videos }, (_, n) => ids.data.subarray(n * length, (n + 1) * length))
-  const ends = rows.map((row) => row.indexOf(config.text.eosToken))
-  const pictures = g.constant({ shape: [videos * frames, size, size, 3], data: channelsLast(pixels) })
-  const { video } = stanSelf.forward(g, config, clipVision(g, config.vision, pictures, 'normalised'), frames)
-  const tokens = g.constant({
-    shape: [videos, length],
-    data: Float32Array.from(rows.flatMap((row) => [...row])),
+  const rows = Array.from({ length: count }, (_, n) => ids.data.subarray(n * length, (n + 1) * length))
+  const eos = Int32Array.from(rows, (row) => row.indexOf(config.text.eosToken))
+  const texts = { ids: Int32Array.from(ids.data.subarray(0, count * length)), eos, count, length }
+  // The goldens' pixels are normalised already: CLIP's features are handed in, and gradients go through them.
+  const g = new TfjsAlgebra(tf, weights)
+  const pictures = g.constant({ shape: [count * frames, size, size, 3], data: channelsLast(pixels) })
+  const trunk = clipVision(g, config.vision, pictures, 'normalised')
+  const positive = Float32Array.from({ length: count ** 2 }, (_, n) => (n % (count + 1) === 0 ? 1 : 0))
+  const batch = { pixels: new Uint8Array(), count, captions: { texts, positive } }
+  const noise = branchNoise(tf, { dropout: 0, dropPath: 0 }, '')
+  return dataLoss(tf, new Forward(tf, { config, structure: stanSelf, frames }, weights), batch, {
+    ...{ trunk, noise },
   })
-  const eos = g.constant({ shape: [videos], data: Float32Array.from(ends) })
-  const { embedding } = clipText(g, config, tokens, eos, length)
-  return nceLoss(tf, embedding, video, 10)
 }
 
-type Variable = ReturnType<typeof tf.variable>
-
-describe('symmetric NCE', () => {
+describe('the NCE that is trained', () => {
   test('through CLIP and STAN it has the value and the gradients that PyTorch gives', (t) => {
     const prefix = 'train.grad.'
     const names = [...golden.names].filter((name) => name.startsWith(prefix))
     assert.ok(names.length >= 7)
-    const weights = variables()
-    const wanted = names.map((name) => weights.get(name.slice(prefix.length)) as Variable)
-    const g = new TfjsAlgebra(tf, weights)
-    const { value, grads } = tf.variableGrads(() => goldenLoss(g).asScalar(), wanted)
-    assert.ok(maxDifference(value.dataSync() as Float32Array, golden.read('train.nce_loss').data) < 1e-5)
+    const trained = names.map((name) => name.slice(prefix.length))
+    const lossOf = () => (weights: TensorsByName) => ({ total: goldenLoss(weights), parts: {} })
+    const { loss, gradients } = gradientsOf(tf, parameters(), trained, lossOf)
+    const [expectedLoss] = golden.read('train.nce_loss').data as Float32Array
+    t.diagnostic(`loss ${loss}, ${Math.abs(loss - (expectedLoss as number)).toExponential(1)} off`)
+    assert.ok(Math.abs(loss - (expectedLoss as number)) < 1e-5)
     for (const [n, name] of names.entries()) {
       const expected = golden.read(name).data
-      const gradient = grads[(wanted[n] as Variable).name] as Tensor
       // Gradients are small: what counts is the part of the largest that one is off by.
       const largest = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0)
-      const off = maxDifference(gradient.dataSync() as Float32Array, expected) / largest
+      const off = maxDifference(gradients.get(trained[n] as string) as Float32Array, expected) / largest
       t.diagnostic(`${name}: off by ${off.toExponential(1)} of ${largest.toExponential(1)}`)
       assert.ok(off < 1e-4, `${name} is off by ${off}`)
     }
@@ -70,11 +78,14 @@ describe('symmetric NCE', () => {
 
   test('pairs that are alike and unlike all others cost nothing, and no order of them costs less', () => {
     const rows = tf.eye(4)
-    assert.ok((nceLoss(tf, rows, rows, 100).dataSync()[0] as number) < 1e-6)
-    const turned = tf.gather(rows, tf.tensor1d([1, 2, 3, 0], 'int32'))
-    assert.ok((nceLoss(tf, rows, turned, 100).dataSync()[0] as number) > 99)
+    const nce = (texts: Tensor, videos: Tensor): number => {
+      const pairs = { positive: tf.eye(4), counted: tf.ones([4, 4]) }
+      return pairLoss(tf, tf.mul(tf.matMul(texts, videos, false, true), 100), pairs).dataSync()[0] as number
+    }
+    assert.ok(nce(rows, rows) < 1e-6)
+    assert.ok(nce(rows, tf.gather(rows, tf.tensor1d([1, 2, 3, 0], 'int32'))) > 99)
     const alike = tf.ones([4, 3])
-    assert.ok(Math.abs((nceLoss(tf, alike, alike, 100).dataSync()[0] as number) - Math.log(4)) < 1e-5)
+    assert.ok(Math.abs(nce(alike, alike) - Math.log(4)) < 1e-5)
   })
 })
 

@@ -1,4 +1,5 @@
-import type { DataSet } from '../../datasets/dataset.js'
+import type { DataItem, DataSet } from '../../datasets/dataset.js'
+import { StanflowError } from '../../errors.js'
 import type { TextTokenizer } from '../../model/tokenizer.js'
 import type { Texts } from '../batches.js'
 import type { DataTrainConfig } from './config.js'
@@ -22,16 +23,28 @@ export interface Subject {
   readonly objective: 'captions' | 'classes'
   /** With their prompt; of `classes` only. */
   readonly classes: readonly string[]
-  classOf(label: string | undefined): number
+  classOf(label: string | undefined): number | undefined
 }
 
-export function subjectOf({ kind, classes = [] }: DataSet, { objective, data }: DataTrainConfig): Subject {
+export function subjectOf(
+  { kind, items, classes = [] }: DataSet,
+  { objective, data }: Pick<DataTrainConfig, 'objective' | 'data'>,
+): Subject {
   const numbers = new Map(classes.map((label, n) => [label, n]))
+  const isCaptioned =
+    kind === 'table' ? items.some(({ captions }) => captions.length > 0) : numbers.size === 0
   return {
-    objective: objective ?? (classes.length > 0 && kind !== 'table' ? 'classes' : 'captions'),
+    objective: objective ?? (isCaptioned ? 'captions' : 'classes'),
     classes: classes.map((label) => data.prompt.replaceAll('{}', () => label)),
-    classOf: (label) => numbers.get(label ?? '') ?? 0,
+    classOf: (label) => (label === undefined ? undefined : numbers.get(label)),
   }
+}
+
+/** The number of an item's class. Items without one have been left out before. */
+export function knownClass(subject: Subject, { id, label }: DataItem): number {
+  const known = subject.classOf(label)
+  if (known === undefined) throw new StanflowError('INTERNAL', `${id} has no class that is learnt`)
+  return known
 }
 
 /** Texts cut to `most` tokens, and padded to the longest of them. */
@@ -61,7 +74,7 @@ export function assemble(
     if (from !== n) pixels.copyWithin(n * clipBytes, from * clipBytes, (from + 1) * clipBytes)
   const clips = used.map((from) => drawn[from] as Drawn)
   if (subject.objective === 'classes' && classTexts !== undefined) {
-    const truth = clips.map(({ item }) => subject.classOf(item.label))
+    const truth = clips.map(({ item }) => knownClass(subject, item))
     return { pixels, count: clips.length, classes: { texts: classTexts, truth } }
   }
   const positive = new Float32Array(clips.length ** 2)

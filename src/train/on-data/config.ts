@@ -27,7 +27,8 @@ const DataTrainFile = z.strictObject({
     kind: z.enum(DATA_SET_KINDS),
     place: z.string().min(1),
     root: z.string().min(1).optional(),
-    split: z.string().min(1).default('train'),
+    /** Default: `train`; all of a table that has no splits. */
+    split: z.string().min(1).optional(),
     /** Sentence around a class, with `{}` in its place. */
     prompt: z.string().includes('{}').default('{}'),
     validation: z

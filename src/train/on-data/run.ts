@@ -6,6 +6,7 @@ import { StanflowError } from '../../errors.js'
 import { adamw } from '../adamw.js'
 import type { Texts } from '../batches.js'
 import { type Position, readCheckpoint, saveCheckpoint } from '../checkpoint.js'
+import { MeanGradients } from '../gradients.js'
 import { TrainLog } from '../log.js'
 import { type Parameters, ratesOf } from '../parameters.js'
 import type { StepAbout, TrainSummary } from '../run.js'
@@ -15,7 +16,7 @@ import { assemble, type DecodedClips, type Subject, subjectOf, tokenised } from 
 import type { DataTrainConfig } from './config.js'
 import { type ClipRequest, Drawing, type Drawn } from './draw.js'
 import type { Start } from './start.js'
-import { gradientsOf } from './step.js'
+import { dataGradients } from './step.js'
 import { type DataScores, validateOn } from './validate.js'
 
 export interface DataTrainParts extends Start {
@@ -144,8 +145,7 @@ class Steps {
     this.prefetch(step)
     const parts = this.#ahead.get(step) ?? []
     this.#ahead.delete(step)
-    const sums = new Map<string, Float32Array>()
-    let loss = 0
+    const mean = new MeanGradients(parts.length)
     for (const [part, { drawn, decoded }] of parts.entries()) {
       const clips = await decoded
       if (part === 0) this.prefetch(step + 1)
@@ -154,15 +154,14 @@ class Steps {
       const batch = assemble(drawn, clips, this.#subject, (texts) => this.#texts(texts), this.#classTexts)
       const rates = { dropout: config.dropout, dropPath: config['drop-path'] }
       const noise = { ...rates, seed: `${config.seed} ${NAME} ${step} ${part}` }
-      const one = gradientsOf(tf, net, parameters, { batch, trained: this.#trained, noise })
-      loss += one.loss / config.accumulate
-      for (const [name, gradient] of one.gradients) add(sums, name, gradient, 1 / config.accumulate)
+      mean.add(dataGradients(tf, net, parameters, { batch, trained: this.#trained, noise }))
     }
     const rate = config.rate * learningRate(step, config.steps, config.warmup)
     const rates = new Map([...this.#shares].map(([name, share]) => [name, share * rate]))
     const { betas, clip } = config.optimizer
     const settings = { betas, clip, weightDecay: config.optimizer['weight-decay'] }
-    return { loss, parts: {}, rate, gradient: adamw(parameters, sums, rates, step, settings) }
+    const gradient = adamw(parameters, mean.sums, rates, step, settings)
+    return { loss: mean.loss, parts: mean.parts, rate, gradient }
   }
 
   validate(): Promise<DataScores> {
@@ -189,14 +188,4 @@ function nothingDecoded({ failed }: DecodedClips): StanflowError {
       hint: 'stanflow evaluate on the same data lists every video that cannot be read.',
     },
   )
-}
-
-function add(sums: Map<string, Float32Array>, name: string, gradient: Float32Array, share: number): void {
-  const sum = sums.get(name)
-  if (sum === undefined)
-    sums.set(
-      name,
-      gradient.map((x) => x * share),
-    )
-  else for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (gradient[i] as number) * share
 }

@@ -1,54 +1,42 @@
 import type { Tensor, Tf } from '../../engine/tfjs/algebra.js'
 import type { Texts } from '../batches.js'
+import { type Gradients, gradientsOf, TRUNK } from '../gradients.js'
 import { Forward, type Network } from '../network.js'
 import { branchNoise, type NoiseRates } from '../noise.js'
 import type { Parameters } from '../parameters.js'
 import { type DataBatch, dataLoss } from './loss.js'
 
-/** Tensors that frames' features and texts' embeddings depend on: where all of them are frozen, no gradient goes through. */
-const TRUNK = /^vision_model\.(embeddings|pre_layrnorm|encoder)/
+/** Tensors that texts' embeddings depend on: where all of them are frozen, no gradient goes through. */
 const TEXT = /^text_/
 
-export interface Gradients {
-  readonly loss: number
-  readonly gradients: ReadonlyMap<string, Float32Array>
+export interface DataPart {
+  readonly batch: DataBatch
+  readonly trained: readonly string[]
+  readonly noise: NoiseRates & { readonly seed: string }
 }
 
-/** Loss of a batch, and its gradients by the parameters named. The same call gives the same result. */
-export function gradientsOf(
+/** Loss of a batch, and its gradients by the parameters named. */
+export function dataGradients(
   tf: Tf,
   net: Network,
   parameters: Parameters,
-  {
-    batch,
-    trained,
-    noise,
-  }: { batch: DataBatch; trained: readonly string[]; noise: NoiseRates & { seed: string } },
+  { batch, trained, noise }: DataPart,
 ): Gradients {
-  const gradients = new Map<string, Float32Array>()
-  let loss = 0
-  tf.tidy(() => {
-    const tensors = new Map<string, Tensor>()
-    for (const [name, { shape, value }] of parameters) tensors.set(name, tf.tensor(value, [...shape]))
+  const isFrozen = (part: RegExp): boolean => !trained.some((name) => part.test(name))
+  // Where modules sit between CLIP's layers, its features depend on what is trained.
+  const keepsTrunk = net.structure.insert === undefined && isFrozen(TRUNK)
+  return gradientsOf(tf, parameters, trained, (tensors) => {
     const still = new Forward(tf, net, tensors)
-    const isFrozen = (part: RegExp): boolean => !trained.some((name) => part.test(name))
     const kept = {
-      ...(isFrozen(TRUNK) && { trunk: still.trunk(batch.pixels) }),
+      ...(keepsTrunk && { trunk: still.trunk(batch.pixels) }),
       ...(isFrozen(TEXT) && batch.classes !== undefined && { classTexts: still.texts(batch.classes.texts) }),
     }
-    const graded = tf.valueAndGrads((...given: Tensor[]) => {
-      const weights = new Map([...tensors, ...trained.map((name, i) => [name, given[i] as Tensor] as const)])
-      const forward = new Forward(tf, net, weights)
+    return (weights) => {
       // Every computation of this loss has the same noise.
-      const total = dataLoss(tf, forward, batch, { ...kept, noise: branchNoise(tf, noise, noise.seed) })
-      return total as ReturnType<typeof tf.scalar>
-    })
-    const { value, grads } = graded(trained.map((name) => tensors.get(name) as Tensor))
-    loss = value.dataSync()[0] as number
-    for (const [i, name] of trained.entries())
-      gradients.set(name, (grads[i] as Tensor).dataSync() as Float32Array)
+      const options = { ...kept, noise: branchNoise(tf, noise, noise.seed) }
+      return { total: dataLoss(tf, new Forward(tf, net, weights), batch, options), parts: {} }
+    }
   })
-  return { loss, gradients }
 }
 
 /** The network as it is now, for validation. */

@@ -4,7 +4,7 @@ import { ranks } from '../../evaluate/metrics.js'
 import type { Texts } from '../batches.js'
 import type { Network } from '../network.js'
 import type { Parameters } from '../parameters.js'
-import type { DecodedClips, Subject } from './batch.js'
+import { type DecodedClips, knownClass, type Subject } from './batch.js'
 import { type ClipRequest, fixedRequest } from './draw.js'
 import { embedder } from './step.js'
 
@@ -49,7 +49,14 @@ export async function validateOn(
     const rows = isClasses ? videos : split(asked, dim)
     const columns = isClasses ? split(asked, dim) : videos
     const data = Float32Array.from(rows.flatMap((row) => columns.map((column) => dot(row, column))))
-    const right = seen.map(({ label }, n) => [isClasses ? subject.classOf(label) : n])
+    // Videos that the same words are true of are all right.
+    const alike = (sentence: string): number[] =>
+      seen.flatMap(({ captions, label }, n) =>
+        captions.includes(sentence) || (captions.length === 0 && label === sentence) ? [n] : [],
+      )
+    const right = isClasses
+      ? seen.map((item) => [knownClass(subject, item)])
+      : sentences.map((sentence) => alike(sentence))
     const found = ranks({ rows: rows.length, columns: columns.length, data }, right)
     const first = found.filter((rank) => rank === 1).length / Math.max(1, found.length)
     return isClasses ? { recognition: first } : { retrieval: first }
