@@ -110,6 +110,7 @@ const CATALOGUE = {
   WEBHOOK_ADDRESS:
     'Webhooks go to public https addresses; one in a private network needs --webhook-private (`private: true`).',
   WEBHOOK_FAILED: 'Check the receiver, then `stanflow retry`: it is sent again to that receiver only.',
+  UNHEALTHY: 'Its log says why; /readyz and /healthz there say it in a few words.',
   INTERNAL: 'This is a bug in stanflow; please report it with the command and this message.',
 } as const
 

@@ -1,3 +1,5 @@
+import { constants } from 'node:os'
+
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 export interface Drain {
@@ -25,7 +27,9 @@ export function drainOnSignals(
     }
     onSecond()
     release()
-    // Not process.exit, which waits for the model's thread to come to an end.
+    // Not process.exit, which waits for the model's thread to come to an end; but the first process of a container, which
+    // no signal ends that it does not handle itself.
+    if (process.pid === 1) process.exit(128 + constants.signals[name])
     process.kill(process.pid, name)
   }
   const release = (): void => {
