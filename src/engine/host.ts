@@ -9,8 +9,22 @@ import type { Answer, Loaded } from './protocol.js'
 
 const YOUNG_MB = 6
 
+/**
+ * TensorFlow opens and ends its contexts one at a time: it reads the environment of the process and starts and joins
+ * thread pools meanwhile, and was seen to hang where two threads did so at once.
+ */
+let turnOfTensorFlow: Promise<unknown> = Promise.resolve()
+function inTurn<T>({ engine }: LoadRequest, work: () => Promise<T>): Promise<T> {
+  if (engine !== 'tfjs') return work()
+  const turn = turnOfTensorFlow.then(work)
+  turnOfTensorFlow = turn.catch(() => undefined)
+  return turn
+}
+
 /** Loads a model into the engine asked for, in a thread of its own. @throws StanflowError MODEL_*, ENGINE_* */
-export async function loadOn(request: LoadRequest): Promise<LoadedModel> {
+export const loadOn = (request: LoadRequest): Promise<LoadedModel> => inTurn(request, () => load(request))
+
+async function load(request: LoadRequest): Promise<LoadedModel> {
   const worker = new Worker(new URL('./thread.js', import.meta.url), {
     workerData: request,
     // Native libraries read their settings from the environment of the process, not from a thread's copy of it.
@@ -68,17 +82,18 @@ export async function loadOn(request: LoadRequest): Promise<LoadedModel> {
         return { text, tokens: own, ...weightsOf(unweighed?.[n]?.subarray(0, length)) }
       })
     },
-    async close() {
-      // Ending the thread while it computes would abort the whole process: it is asked to end once it is through.
-      const ended = once(worker, 'exit')
-      try {
-        await ask({ kind: 'close' })
-      } catch {
-        return
-      }
-      worker.ref()
-      await ended
-    },
+    close: () =>
+      inTurn(request, async () => {
+        // Ending the thread while it computes would abort the whole process: it is asked to end once it is through.
+        const ended = once(worker, 'exit')
+        try {
+          await ask({ kind: 'close' })
+        } catch {
+          return
+        }
+        worker.ref()
+        await ended
+      }),
   }
 }
 
