@@ -41,8 +41,9 @@ console.log('')
 for (const file of unsteady) console.log(`UNSTEADY: ${relative('.', file)} failed at first and passed alone`)
 for (const file of broken) console.log(`FAILED: ${relative('.', file)}`)
 if (skipped > 0) console.log(`${skipped} skipped: each says why`)
+if (passed + failed === 0) console.log('No test ran')
 console.log(`${passed} passed, ${failed} failed`)
-process.exit(broken.length > 0 || failed > 0 ? 1 : 0)
+process.exit(broken.length > 0 || failed > 0 || passed === 0 ? 1 : 0)
 
 function testsUnder(path) {
   if (statSync(path).isFile()) return [join(process.cwd(), path)]
@@ -51,14 +52,23 @@ function testsUnder(path) {
     .map((name) => join(process.cwd(), path, name))
 }
 
+function sourceOf(file) {
+  return file
+    ?.replace(/^file:\/\//, '')
+    .replace(/\/dist\/test\//, '/test/')
+    .replace(/\.[jt]s$/, '')
+}
+
 /** Counts tests, not their groups; a file that dies or hangs without naming a test is one failure. */
 async function runAll(files, concurrency) {
   const ofFile = new Map(files.map((file) => [file, { passed: 0, failed: 0, skipped: 0 }]))
+  // With source maps, events name the source of a file.
+  const bySource = new Map(files.map((file) => [sourceOf(file), ofFile.get(file)]))
   const stream = run({ files, concurrency, timeout: LIMIT_MS })
   const isFile = ({ name, nesting }) => nesting === 0 && ofFile.has(name)
   stream.on('test:pass', (event) => {
     if (isFile(event) || event.details.type === 'suite') return
-    const counts = ofFile.get(event.file)
+    const counts = bySource.get(sourceOf(event.file))
     if (counts === undefined) return
     if (event.skip !== undefined || event.todo !== undefined) counts.skipped++
     else counts.passed++
@@ -69,7 +79,7 @@ async function runAll(files, concurrency) {
       if (counts.failed === 0) counts.failed = 1
       return
     }
-    const counts = ofFile.get(event.file)
+    const counts = bySource.get(sourceOf(event.file))
     if (counts !== undefined && event.details.type !== 'suite') counts.failed++
   })
   const readable = process.stdout.isTTY ? stream.compose(new spec()) : stream.compose(tap)
