@@ -36,6 +36,8 @@ export class Encoder {
     const model = await this.#model()
     const { size, frames } = model.info
     const bytes = typeof image === 'string' ? await readImage(image) : image
+    const name = typeof image === 'string' ? image : 'The picture'
+    if (!isPicture(bytes)) throw noPicture(name)
     const pixels = await sharp(bytes)
       .rotate()
       .resize({ width: size, height: size, fit: 'cover', kernel: 'cubic' })
@@ -44,11 +46,7 @@ export class Encoder {
       .raw()
       .toBuffer()
       .catch((cause: unknown) => {
-        const name = typeof image === 'string' ? image : 'The picture'
-        throw new StanflowError('INPUT_READ', `${name} is no picture that can be read.`, {
-          hint: 'Give a JPEG, PNG or WebP file.',
-          cause,
-        })
+        throw noPicture(name, cause)
       })
     const frame = { pixels: new Uint8Array(pixels) }
     return first(await model.encodeVideo([{ frames: Array.from({ length: frames }, () => frame) }]))
@@ -122,6 +120,22 @@ export class Encoder {
     )
   }
 }
+
+/** By their first bytes: a format that could name other files never gets to a decoder, whatever the file is called. */
+function isPicture(bytes: Uint8Array): boolean {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(12, bytes.byteLength)).toString('latin1')
+  return (
+    head.startsWith('\xff\xd8\xff') ||
+    head.startsWith('\x89PNG\r\n\x1a\n') ||
+    (head.startsWith('RIFF') && head.endsWith('WEBP'))
+  )
+}
+
+const noPicture = (name: string, cause?: unknown): StanflowError =>
+  new StanflowError('INPUT_READ', `${name} is no picture that can be read.`, {
+    hint: 'Give a JPEG, PNG or WebP file.',
+    ...(cause !== undefined && { cause }),
+  })
 
 async function readImage(path: string): Promise<Buffer> {
   try {

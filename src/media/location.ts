@@ -1,13 +1,10 @@
-/** Containers that libav may take from a URL. None of them can name other files or hosts, as playlists do. */
+/** Containers that libav may take. None of them can name other files or hosts, as playlists and scripts do. */
 const CONTAINERS = [
   ...['mov', 'matroska', 'avi', 'flv', 'mpegts', 'mpeg', 'mpegvideo', 'asf', 'mxf', 'ogg', 'rm', 'nut', 'dv'],
   ...['h264', 'hevc', 'vvc', 'av1', 'obu', 'ivf', 'm4v', 'h263', 'h261', 'vc1', 'yuv4mpegpipe', 'gif', 'swf'],
   ...['wtv', 'gxf', 'bink', 'smk', 'roq', 'apng', 'webm_dash_manifest', 'image2', 'png_pipe', 'jpeg_pipe'],
   ...['webp_pipe', 'bmp_pipe', 'tiff_pipe', 'gif_pipe', 'mp3', 'aac', 'wav', 'flac', 'ac3', 'tty'],
 ]
-
-/** For ffmpeg, to take nothing but these. */
-export const containerFlags = (): readonly string[] => ['-format_whitelist', CONTAINERS.join(',')]
 
 /** Whether a reader's path is a URL: then a server on this machine hands out the bytes of a file elsewhere. */
 export function isUrl(path: string): boolean {
@@ -21,10 +18,11 @@ export function inputName(path: string): string {
 
 /** What libav is told when it opens a path: nothing in the file can make it open anything else. */
 export function inputOptions(path: string): Readonly<Record<string, string>> {
-  if (!isUrl(path)) return { protocol_whitelist: 'file' }
+  const format_whitelist = CONTAINERS.join(',')
+  if (!isUrl(path)) return { protocol_whitelist: 'file', format_whitelist }
   return {
     protocol_whitelist: 'http,tcp',
-    format_whitelist: CONTAINERS.join(','),
+    format_whitelist,
     // An empty name: the environment's proxy is for other hosts.
     http_proxy: '',
     seekable: '1',

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { rename, rm } from 'node:fs/promises'
 import { StanflowError } from '../errors.js'
 import { findFfmpeg } from './ffmpeg/find.js'
-import { containerFlags, inputFlags, inputName, isUrl } from './location.js'
+import { inputFlags, inputName } from './location.js'
 
 const WIDEST = 960
 const STDERR_KEPT = 2000
@@ -35,7 +35,7 @@ export async function makePreview({ path, start, end, to }: PreviewRequest): Pro
     programs.ffmpeg,
     [
       ...['-hide_banner', '-nostdin', '-nostats', '-v', 'error', '-y'],
-      ...[...inputFlags(path), ...(isUrl(path) ? [] : containerFlags())],
+      ...inputFlags(path),
       ...['-ss', start.toFixed(3), '-t', (end - start).toFixed(3), '-i', inputName(path)],
       ...['-map', '0:V:0', '-an', '-sn', '-dn', '-map_metadata', '-1', '-map_chapters', '-1'],
       ...['-vf', `scale=w='min(${WIDEST},iw)':h=-2`, '-pix_fmt', 'yuv420p'],

@@ -1,3 +1,4 @@
+import type { EventRecord, LabelsRecord } from '../connect/kafka/records.js'
 import type { Camera, Episode } from './schemas.js'
 
 const CAMERA = 'camera:'
@@ -8,35 +9,15 @@ const LABELS = 3
 /** Times below are no seconds since 1970. */
 const CALENDAR = 1e9
 
-/** What a record of the topic `labels` says. */
-export interface LabelsSeen {
-  readonly source: string
-  readonly start: number
-  readonly end: number
-  readonly labels: readonly { readonly label: string; readonly score: number }[]
+/** What the page minds of a record of the topic `labels`. */
+export interface LabelsSeen extends Pick<LabelsRecord, 'source' | 'start' | 'end'> {
+  readonly labels: readonly Pick<LabelsRecord['labels'][number], 'label' | 'score'>[]
 }
 
-/** What a record of the topic `events` says. */
-export interface EventSeen {
-  readonly event_id: string
-  readonly episode_id: string
-  readonly source: string
-  readonly kind: string
-  readonly start: number
-  readonly end: number | null
-  readonly rule: string | null
-  readonly label: string | null
-  readonly peak: number | null
-  readonly thumbnail: string | null
-  readonly video: string | null
-  readonly code: string | null
-  readonly detail: string | null
-}
+/** What it minds of a record of the topic `events`. */
+export type EventSeen = Omit<EventRecord, 'clip_ids'>
 
-interface Media {
-  readonly thumbnail: string | null
-  readonly video: string | null
-}
+type Media = Pick<EventRecord, 'thumbnail' | 'video'>
 
 type Known = Omit<Camera, 'state'> & { readonly down: boolean }
 

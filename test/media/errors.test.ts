@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { chmod, rm, writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type ErrorCode, StanflowError } from '../../src/errors.js'
 import { findFfmpeg } from '../../src/media/ffmpeg/find.js'
@@ -70,6 +71,15 @@ for (const name of ['ffmpeg', 'node-av'] satisfies ReaderName[]) {
       const path = videos.path('playlist.mp4')
       await writeFile(path, `#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:4,\n${other}\n#EXT-X-ENDLIST\n`)
       await assert.rejects(reader.probe(path), withCode('MEDIA_NOT_VIDEO'))
+    })
+
+    test('nor can a script that names them: MEDIA_NOT_VIDEO', async () => {
+      const other = await videos.video('h264')
+      for (const script of ['script.mp4', 'script.jpg']) {
+        const path = videos.path(script)
+        await writeFile(path, `ffconcat version 1.0\nfile ${basename(other)}\n`)
+        await assert.rejects(reader.probe(path), withCode('MEDIA_NOT_VIDEO'))
+      }
     })
 
     test('heavy damage: MEDIA_DECODE, and says from when', async () => {

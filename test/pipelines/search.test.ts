@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import sharp from 'sharp'
 import { indexMoments } from '../../pipelines/index-moments.js'
 import { type OpenIndex, openIndex } from '../../pipelines/search.js'
 import { inFolder } from '../connect/files/support.js'
@@ -101,11 +102,21 @@ test('the command line: a table, JSON, a page with pictures, a picture to search
     moments: readonly unknown[]
   }
   assert.deepEqual(late.moments, [])
-  await writeFile(
-    join(dir, 'picture.svg'),
-    '<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60"><circle cx="40" cy="30" r="20" fill="red"/></svg>',
-  )
-  assert.match((await search('--image', 'picture.svg', '--top', '1')).stdout, /\n1 /)
+  const svg =
+    '<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60"><circle cx="40" cy="30" r="20" fill="red"/></svg>'
+  await sharp(Buffer.from(svg)).png().toFile(join(dir, 'picture.png'))
+  assert.match((await search('--image', 'picture.png', '--top', '1')).stdout, /\n1 /)
+  // Formats that can name other files are no pictures, whatever they are called.
+  const [video = ''] = await readdir(join(dir, 'motion'))
+  const texts = [
+    svg,
+    `ffconcat version 1.0\nfile motion/${video}\n`,
+    `#EXTM3U\n#EXTINF:2,\nmotion/${video}\n`,
+  ]
+  for (const text of texts) {
+    await writeFile(join(dir, 'script.jpg'), text)
+    assert.match((await search('--image', 'script.jpg')).stderr, /INPUT_READ/)
+  }
   const other = await search('a heart', '--model', 'random:small')
   assert.match(other.stderr, /INDEX_MODEL/)
   const mixed = await search('a heart', '--from', '2h', '--to', '1:00')
