@@ -57,6 +57,10 @@ export interface OpenIndex {
   readonly model: IndexedModel
   /** Clips of the model that is searched, by now. */
   count(): Promise<number>
+  /** Digest of the model that the index wants searched by now: after `stanflow index use` another than `model`'s. */
+  chosen(): Promise<string | undefined>
+  /** How far inputs have been read, by key. */
+  marks(keys: readonly string[]): Promise<ReadonlyMap<string, string>>
   /**
    * Moments that show what the query says, the best first.
    * @throws StanflowError INDEX_MODEL where texts cannot be encoded by the index's model, INPUT_NOT_FOUND for a clip that is not
@@ -111,6 +115,14 @@ class Searcher implements OpenIndex {
   async count(): Promise<number> {
     const table = await this.#index.clips(this.model)
     return lance('Cannot read the index', () => table.countRows())
+  }
+
+  async chosen(): Promise<string | undefined> {
+    return (await this.#index.current())?.digest
+  }
+
+  marks(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.#index.marksOf(keys)
   }
 
   async search(query: Query, { top = TOP, ...filter }: SearchFilter = {}): Promise<readonly FoundMoment[]> {

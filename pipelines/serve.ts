@@ -3,7 +3,8 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { S3Settings } from '../src/connect/s3/client.js'
 import { parseS3 } from '../src/connect/s3/uri.js'
-import { asStanflowError, StanflowError } from '../src/errors.js'
+import { StanflowError } from '../src/errors.js'
+import { patience, persist } from '../src/persist.js'
 import { isLoopback } from '../src/server/address.js'
 import { Live } from '../src/server/live.js'
 import type { StoredFile } from '../src/server/parts.js'
@@ -66,8 +67,8 @@ export interface ServeHooks {
 
 const CHANGES_MS = 250
 const LIBRARY_MS = 2000
+const INDEX_MS = 5000
 const HEALTH_MS = 5000
-const ALERTS_AGAIN_MS = 5000
 const TRIES = 24
 const SESSION_SECONDS = 30
 
@@ -101,7 +102,7 @@ export async function serve(
   let letters = (): void => undefined
   const feed =
     kafka && new Feed({ options: kafka, live, rates, log, signal: ended.signal, onLetter: () => letters() })
-  const operations = new Operations({ library, feed, kafka })
+  const operations = new Operations({ library, feed, kafka, indexMarks: (keys) => search.marks(keys) })
   const health = (): Health => ({
     ...{ version: VERSION, startedAt, results: library?.facts() ?? null, search: search.status() },
     kafka: operations.kafka,
@@ -165,6 +166,7 @@ export async function serve(
         hub.publish('library', {})
         search.refresh()
       }),
+      repeat(INDEX_MS, ended.signal, async () => search.look()),
       repeat(HEALTH_MS, ended.signal, async () => {
         if (hub.pages === 0) return
         await operations.refresh()
@@ -196,15 +198,17 @@ function tell(
 ): readonly Promise<void>[] {
   if (receivers.length === 0) return []
   return [
-    repeat(ALERTS_AGAIN_MS, signal, async () => {
-      const options = { ...kafka, receivers, from: 'now', tries, sessionTimeout: SESSION_SECONDS } as const
-      await alerts(options, { signal, log, ...(metrics !== undefined && { metrics }) }).catch(
-        (error: unknown) => {
-          const { code, message } = asStanflowError(error)
-          log.warn({ code, reason: message }, 'webhooks are not told; trying again')
-        },
-      )
-    }),
+    persist(
+      async () => {
+        const options = { ...kafka, receivers, from: 'now', tries, sessionTimeout: SESSION_SECONDS } as const
+        await alerts(options, { signal, log, ...(metrics !== undefined && { metrics }) })
+      },
+      patience({
+        signal,
+        onWait: ({ code, message }) =>
+          log.warn({ code, reason: message }, 'webhooks are not told; trying again'),
+      }),
+    ).catch(() => undefined),
   ]
 }
 

@@ -8,14 +8,16 @@ const MOST_MS = 15_000
 export type Again = (error: StanflowError, tries: number) => Promise<boolean>
 
 export interface Patience {
-  /** What passes by itself. */
-  readonly passing: readonly ErrorCode[]
+  /** What passes by itself; default: anything may. */
+  readonly passing?: readonly ErrorCode[]
   /** Aborting ends the waiting: what went wrong last is thrown. */
   readonly signal: AbortSignal
   /** Whether it was tried often enough; default: never. */
   readonly enough?: (tries: number) => boolean
-  /** Told before each pause. */
-  readonly onWait?: (error: StanflowError) => void
+  /** Told before each pause, and how long that is in milliseconds. */
+  readonly onWait?: (error: StanflowError, milliseconds: number) => void
+  /** Milliseconds to wait at least after this error, though no longer than `most`: whoever failed asked for it. */
+  readonly least?: (error: StanflowError) => number
   /** Milliseconds; pauses grow from the first to the longest, with jitter. Default 200 and 15 000. */
   readonly first?: number
   readonly most?: number
@@ -30,12 +32,13 @@ export function observeWaits(observer: (code: ErrorCode) => void): void {
 
 /** Waits while what is wrong may pass. */
 export function patience(options: Patience): Again {
-  const { passing, signal, enough, onWait, first = FIRST_MS, most = MOST_MS } = options
+  const { passing, signal, enough, onWait, least, first = FIRST_MS, most = MOST_MS } = options
   return async (error, tries) => {
-    if (!passing.includes(error.code) || signal.aborted || enough?.(tries) === true) return false
-    onWait?.(error)
+    if (passing?.includes(error.code) === false || signal.aborted || enough?.(tries) === true) return false
+    const wait = Math.max(pauseMs(tries, first, most), Math.min(least?.(error) ?? 0, most))
+    onWait?.(error, wait)
     observe(error.code)
-    await sleep(pauseMs(tries, first, most), undefined, { signal }).catch(() => undefined)
+    await sleep(wait, undefined, { signal }).catch(() => undefined)
     return !signal.aborted
   }
 }

@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Backoff, waitAfter } from '../../src/alerts/backoff.js'
+import { type Backoff, redelivery } from '../../src/alerts/backoff.js'
 import { OffsetLedger } from '../../src/alerts/ledger.js'
-import { Line } from '../../src/alerts/post.js'
+import { Line, type Undelivered } from '../../src/alerts/post.js'
 import { type Receiver, wants } from '../../src/alerts/receiver.js'
 import {
   type Admin,
@@ -18,6 +17,7 @@ import type { EventRecord } from '../../src/connect/kafka/records.js'
 import { topicName } from '../../src/connect/kafka/topics.js'
 import type { Wire } from '../../src/connect/kafka/wire.js'
 import { asStanflowError, StanflowError } from '../../src/errors.js'
+import { patience, persist } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import { processName } from '../kafka.js'
 
@@ -28,7 +28,6 @@ const COMMIT_MS = 500
 /** Events of a partition in the works before it is paused, and when it goes on. */
 const MOST_PENDING = 1000
 const FEW_PENDING = 500
-const DEAD_LETTER_WAIT_MS = 1000
 
 export interface JobParts {
   readonly receiver: Receiver
@@ -200,26 +199,29 @@ export class ReceiverJob {
   async #deliver(held: Held, record: ConsumedRecord, event: EventRecord): Promise<boolean> {
     const { receiver, backoff, log, onOutcome } = this.#parts
     const { signal } = held.gone
-    for (let tries = 1; ; tries++) {
-      if (signal.aborted) return false
+    const about = { receiver: receiver.name, event: event.event_id }
+    let last: Undelivered = { kind: 'failed', reason: 'it was not tried', refused: false }
+    let tries = 0
+    const post = async (): Promise<void> => {
+      tries++
       const outcome = await this.#line.post(event)
-      if (outcome.kind === 'taken') {
-        onOutcome('taken')
-        log.debug({ receiver: receiver.name, event: event.event_id, tries }, 'delivered')
-        return true
-      }
-      onOutcome('failed')
-      const { reason, refused, waitMs } = outcome
-      if (tries >= (refused ? Math.min(backoff.refusedTries, backoff.tries) : backoff.tries)) {
-        const message = `The webhook ${receiver.name} did not take the event ${event.event_id}: ${reason}.`
-        return this.#bury(held, record, new StanflowError('WEBHOOK_FAILED', message), tries)
-      }
-      const wait = waitAfter(tries, backoff, waitMs)
-      log.warn(
-        { receiver: receiver.name, event: event.event_id, tries, reason, waitMs: Math.round(wait) },
-        'not delivered',
-      )
-      await sleep(wait, undefined, { signal }).catch(() => undefined)
+      onOutcome(outcome.kind)
+      if (outcome.kind === 'taken') return
+      last = outcome
+      const message = `The webhook ${receiver.name} did not take the event ${event.event_id}: ${outcome.reason}.`
+      throw new StanflowError('WEBHOOK_FAILED', message)
+    }
+    const again = redelivery({
+      ...{ ...backoff, last: () => last, signal },
+      onWait: (_, wait) =>
+        log.warn({ ...about, tries, reason: last.reason, waitMs: Math.round(wait) }, 'not delivered'),
+    })
+    try {
+      await persist(post, again)
+      log.debug({ ...about, tries }, 'delivered')
+      return true
+    } catch (error) {
+      return !signal.aborted && this.#bury(held, record, asStanflowError(error), tries)
     }
   }
 
@@ -228,18 +230,19 @@ export class ReceiverJob {
     const { receiver, group, prefix, producer, log, onOutcome } = this.#parts
     const letter = deadLetter(topicName(prefix, 'dead-letter'), held.at, record, { error, attempts, group })
     const marked = { ...letter, headers: { ...letter.headers, [ONLY_FOR]: receiver.name } }
-    for (;;) {
-      try {
-        await producer.send([marked])
-        onOutcome('dead-letter')
-        log.error({ receiver: receiver.name, code: error.code, reason: error.message }, 'to the dead letters')
-        return true
-      } catch (cause) {
-        if (held.gone.signal.aborted) return false
-        log.warn({ reason: asStanflowError(cause).message }, 'the dead letters cannot be written')
-        await sleep(DEAD_LETTER_WAIT_MS, undefined, { signal: held.gone.signal }).catch(() => undefined)
-      }
+    const again = patience({
+      signal: held.gone.signal,
+      onWait: ({ message }) => log.warn({ reason: message }, 'the dead letters cannot be written'),
+    })
+    try {
+      await persist(() => producer.send([marked]), again)
+    } catch {
+      // The partition is gone, and with it the event: whoever has it now tries again.
+      return false
     }
+    onOutcome('dead-letter')
+    log.error({ receiver: receiver.name, code: error.code, reason: error.message }, 'to the dead letters')
+    return true
   }
 
   async #commit(): Promise<void> {

@@ -1,9 +1,10 @@
+import type { Moment } from '../../src/domain.js'
 import { CAMERA } from '../../src/search/filter.js'
 import type { MomentIndex } from '../../src/search/moment-index.js'
-import { removeOlder, retainSources } from '../../src/search/removal.js'
+import { forgetWaiting, removeOlder, retainSources } from '../../src/search/removal.js'
 import type { IndexedClip } from '../../src/search/rows.js'
 import { upkeep } from '../../src/search/upkeep.js'
-import type { IndexWriter, Written } from '../../src/search/writer.js'
+import type { IndexWriter, NewLabels, Written } from '../../src/search/writer.js'
 import { silentLog } from '../../src/telemetry/log.js'
 import type { IndexHooks, IndexOptions } from './options.js'
 
@@ -63,12 +64,20 @@ export class Feed {
     this.counts.unreadable++
   }
 
-  async add(clip: IncomingClip): Promise<void> {
+  /** Older than is kept. Of a video nobody knows when it was shown: it ages from now on. */
+  isOld({ source, end }: Pick<Moment, 'source' | 'end'>, now = Date.now()): boolean {
     const { keep } = this.#options
+    return keep !== undefined && source.startsWith(CAMERA) && end * 1000 < now - keep * 1000
+  }
+
+  async add(clip: IncomingClip): Promise<void> {
     const now = Date.now()
-    // Of a video nobody knows when it was shown: it ages from now on.
-    const isOld = keep !== undefined && clip.source.startsWith(CAMERA) && clip.end * 1000 < now - keep * 1000
-    if (!isOld) await this.writer.add({ ...clip, indexedMs: now })
+    if (!this.isOld(clip, now)) await this.writer.add({ ...clip, indexedMs: now })
+  }
+
+  /** Labels of a clip that is not taken in would wait for it in vain. */
+  async label(labels: NewLabels, clip: Pick<Moment, 'source' | 'end'>): Promise<void> {
+    if (!this.isOld(clip)) await this.writer.label(labels)
   }
 
   /** Of what was read from a part, only these sources stay. */
@@ -87,9 +96,10 @@ export class Feed {
     await this.writer.flush()
     const { keep } = this.#options
     const now = performance.now()
-    if (keep !== undefined && now - this.#expiredMs > EXPIRE_EVERY_MS) {
+    if (now - this.#expiredMs > EXPIRE_EVERY_MS) {
       this.#expiredMs = now
-      this.counts.removed += await removeOlder(this.index, keep)
+      if (keep !== undefined) this.counts.removed += await removeOlder(this.index, keep)
+      await forgetWaiting(this.index)
     }
     if (this.#writes >= UPKEEP_EVERY) await this.upkeep()
   }

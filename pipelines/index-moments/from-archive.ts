@@ -55,7 +55,8 @@ async function take(
   feed: Feed,
 ): Promise<void> {
   if (kind === 'labels') {
-    for (const labels of groupLabels(parquetCodec.decodeLabels([bytes])).values()) {
+    const rows = parquetCodec.decodeLabels([bytes]).filter((row) => !feed.isOld(row))
+    for (const labels of groupLabels(rows).values()) {
       await feed.writer.label({ ...labels, modelDigest, early: true })
     }
     return

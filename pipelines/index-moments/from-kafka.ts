@@ -11,6 +11,7 @@ import { silentLog } from '../../src/telemetry/log.js'
 import type { BehindFacts } from '../../src/telemetry/metrics.js'
 import { type KafkaOptions, requireTopics } from '../kafka.js'
 import type { Feed } from './feed.js'
+import { partitionMark } from './marks.js'
 import type { IndexHooks } from './options.js'
 
 /** How long a result waits in memory for others to be written with it. */
@@ -43,8 +44,7 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
     const admin = await client.admin()
     const topics = await requireTopics(admin, prefix, ['embeddings', 'labels'])
     const cluster = await admin.clusterId()
-    const markOf = (record: Pick<ReadRecord, 'topic' | 'partition'>): string =>
-      `kafka ${cluster} ${partitionKey(record)}`
+    const markOf = (record: Pick<ReadRecord, 'topic' | 'partition'>): string => partitionMark(cluster, record)
     const decoder = new Decoder({
       wire: new Wire({ prefix, ...(registry !== undefined && { registry }) }),
       prefix,
@@ -144,7 +144,8 @@ async function take(feed: Feed, { kind, value }: Result): Promise<void> {
   if (!feed.wants(modelDigest)) return
   const { clip_id: clipId, source, clip_index: clipIndex, start, end, sampling } = value
   if (kind === 'labels') {
-    await writer.label({ clipId, modelDigest, early: true, labelSet: value.label_set, labels: value.labels })
+    const own = { clipId, modelDigest, labelSet: value.label_set, labels: value.labels }
+    await feed.label({ ...own, early: true }, value)
     return
   }
   try {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin, KafkaClient } from '../../src/connect/kafka/client.js'
 import { deadLetterFacts } from '../../src/connect/kafka/dead-letter.js'
 import { openKafka } from '../../src/connect/kafka/open.js'
@@ -6,6 +5,7 @@ import { type ReadRecord, readTopics } from '../../src/connect/kafka/read-topic.
 import type { TopicName } from '../../src/connect/kafka/topics.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
 import { asStanflowError, type StanflowError } from '../../src/errors.js'
+import { patience, persist } from '../../src/persist.js'
 import type { Live } from '../../src/server/live.js'
 import type { Letter } from '../../src/server/schemas.js'
 import type { Logger } from '../../src/telemetry/log.js'
@@ -15,8 +15,6 @@ import type { Rates } from './rates.js'
 /** What a page is shown of the time before the server started, per partition. */
 const LAST = { labels: 300, events: 2000, 'dead-letter': 300 } as const
 const MOST_LETTERS = 2000
-const FIRST_WAIT_MS = 500
-const LONGEST_WAIT_MS = 15_000
 
 type Followed = keyof typeof LAST
 
@@ -83,32 +81,35 @@ export class Feed {
     return this.#client
   }
 
+  /** Until aborted. Once something has come, whatever goes wrong next is waited for anew. */
   async #follow(name: Followed): Promise<void> {
-    const { options, log, signal } = this.#parts
-    for (let wait = FIRST_WAIT_MS; !signal.aborted; wait = Math.min(LONGEST_WAIT_MS, wait * 2)) {
-      try {
-        const client = await this.#open()
-        const admin = await this.admin()
-        const topics = await requireTopics(admin, options.prefix, [name as TopicName])
-        this.#errors.delete(name)
-        for await (const record of readTopics({
-          client,
-          admin,
-          topics,
-          from: { last: LAST[name] },
-          toEnd: false,
-          signal,
-        })) {
-          wait = FIRST_WAIT_MS
-          await this.#take(name, record)
-        }
-      } catch (error) {
-        const known = asStanflowError(error)
-        if (signal.aborted) return
-        this.#errors.set(name, known)
-        log.warn({ topic: name, code: known.code, reason: known.message }, 'not followed; trying again')
-        await sleep(wait, undefined, { signal }).catch(() => undefined)
+    const { log, signal } = this.#parts
+    const again = patience({
+      signal,
+      onWait: ({ code, message: reason }, wait) =>
+        log.warn({ topic: name, code, reason, waitMs: Math.round(wait) }, 'not followed; trying again'),
+    })
+    while (!signal.aborted) await persist(() => this.#read(name), again).catch(() => undefined)
+  }
+
+  /** @throws StanflowError where nothing came at all */
+  async #read(name: Followed): Promise<void> {
+    const { options, signal } = this.#parts
+    let any = false
+    try {
+      const client = await this.#open()
+      const admin = await this.admin()
+      const topics = await requireTopics(admin, options.prefix, [name as TopicName])
+      this.#errors.delete(name)
+      const from = { last: LAST[name] }
+      for await (const record of readTopics({ client, admin, topics, from, toEnd: false, signal })) {
+        any = true
+        await this.#take(name, record)
       }
+    } catch (error) {
+      if (signal.aborted) return
+      this.#errors.set(name, asStanflowError(error))
+      if (!any) throw error
     }
   }
 

@@ -1,8 +1,9 @@
-import type { Admin } from '../../src/connect/kafka/client.js'
+import type { Admin, Range } from '../../src/connect/kafka/client.js'
 import { type TopicName, topicName } from '../../src/connect/kafka/topics.js'
 import { asStanflowError } from '../../src/errors.js'
 import type { DeadLetters } from '../../src/server/parts.js'
 import type { Health, Letter, Letters } from '../../src/server/schemas.js'
+import { partitionMark } from '../index-moments/marks.js'
 import { groupName, type KafkaOptions } from '../kafka.js'
 import { retry } from '../retry.js'
 import type { Feed } from './feed.js'
@@ -14,14 +15,17 @@ type Group = NonNullable<Health['kafka']>['groups'][number]
 const JOBS: readonly { readonly job: string; readonly topics: readonly TopicName[] }[] = [
   { job: 'consume', topics: ['videos', 'clips'] },
   { job: 'archive', topics: ['embeddings', 'labels'] },
-  { job: 'index', topics: ['embeddings'] },
 ]
+/** What the indexer reads: it marks in its index how far, and has no group. */
+const INDEXED: readonly TopicName[] = ['embeddings', 'labels']
 const SESSION_SECONDS = 10
 
 export interface OperationsParts {
   readonly library: ResultsLibrary | undefined
   readonly feed: Feed | undefined
   readonly kafka: KafkaOptions | undefined
+  /** How far the index that is searched has been filled, by key. */
+  readonly indexMarks: (keys: readonly string[]) => Promise<ReadonlyMap<string, string>>
 }
 
 /** How the jobs fare, and what failed in them: from the results folder and from the topics. */
@@ -45,9 +49,10 @@ export class Operations implements DeadLetters {
     if (feed === undefined || kafka === undefined) return
     try {
       const admin = await feed.admin()
-      const found = await Promise.all(
-        JOBS.map(({ job, topics }) => groupsOf(admin, kafka.prefix, job, topics)),
-      )
+      const found = await Promise.all([
+        ...JOBS.map(({ job, topics }) => groupsOf(admin, kafka.prefix, job, topics)),
+        this.#indexer(admin, kafka.prefix),
+      ])
       await this.#refreshSent(admin, kafka.prefix)
       const error = feed.error
       const groups = found.flat()
@@ -101,6 +106,26 @@ export class Operations implements DeadLetters {
     return [...stored, ...sent].sort((a, b) => (a.failedAt < b.failedAt ? 1 : -1))
   }
 
+  /** The topics that the index is filled from; none where it is filled otherwise. */
+  async #indexer(admin: Admin, prefix: string): Promise<Group[]> {
+    const cluster = await admin.clusterId()
+    const rows = await Promise.all(
+      INDEXED.map(async (name): Promise<Group | undefined> => {
+        const topic = topicName(prefix, name)
+        const ranges = await admin.ranges(topic)
+        const keyOf = (partition: number): string => partitionMark(cluster, { topic, partition })
+        const marks = await this.#parts.indexMarks(ranges.map(({ partition }) => keyOf(partition)))
+        if (marks.size === 0) return undefined
+        const lag = lagOf(ranges, (partition) => {
+          const mark = marks.get(keyOf(partition))
+          return mark === undefined ? undefined : BigInt(mark)
+        })
+        return { group: 'index', topic, lag, members: null }
+      }),
+    )
+    return rows.filter((row) => row !== undefined)
+  }
+
   async #refreshSent(admin: Admin, prefix: string): Promise<void> {
     const found = await admin.checkpoints(groupName(prefix, 'retry'), topicName(prefix, 'dead-letter'))
     this.#sent = new Map(found.map(({ partition, offset }) => [partition, offset]))
@@ -128,12 +153,17 @@ async function groupsOf(
       // A group that never came by is none of this cluster's.
       if (committed.length === 0 && (members ?? 0) === 0) return undefined
       const ranges = await admin.ranges(topic)
-      const lag = ranges.reduce((sum, { partition, low, high }) => {
-        const stood = committed.find((one) => one.partition === partition)?.offset ?? low
-        return sum + Math.min(Number(high - stood), Number(high - low))
-      }, 0)
+      const lag = lagOf(ranges, (at) => committed.find(({ partition }) => partition === at)?.offset)
       return { group, topic, lag, members }
     }),
   )
   return rows.filter((row) => row !== undefined)
+}
+
+/** Records that are there and not read yet. */
+function lagOf(ranges: readonly Range[], stoodAt: (partition: number) => bigint | undefined): number {
+  return ranges.reduce((sum, { partition, low, high }) => {
+    const stood = stoodAt(partition) ?? low
+    return sum + Math.max(0, Math.min(Number(high - stood), Number(high - low)))
+  }, 0)
 }

@@ -7,7 +7,8 @@ import type { Episode, Health, SearchAsked, Timeline } from '../../src/server/sc
 import type { Logger } from '../../src/telemetry/log.js'
 import { indexMoments } from '../index-moments.js'
 import { type ModelOptions, modelNotes } from '../open-model.js'
-import { type OpenIndex, openIndex } from '../search.js'
+import type { OpenIndex, Query, SearchFilter } from '../search.js'
+import { HeldIndex } from './held-index.js'
 import { Shelf } from './shelf.js'
 
 /** Seconds. */
@@ -37,60 +38,73 @@ export class IndexSearch implements Search {
   /** Absent: there is nowhere to look. */
   readonly #place: string | undefined
   readonly #isOurs: boolean
-  #open: Promise<OpenIndex> | undefined
+  readonly #index: HeldIndex | undefined
   #status: Health['search'] = { ready: false, what: 'The index has not been looked at yet.' }
   #keeping: Promise<void> | undefined
-  #again = false
+  #isDue = false
 
   constructor(parts: SearchParts) {
-    const { options, results } = parts
+    const { options, results, s3 } = parts
     this.#parts = parts
     this.#isOurs = options.index === undefined && results !== undefined && !isS3(results)
     this.#place = options.index ?? (this.#isOurs ? join(results as string, 'index') : undefined)
     if (this.#place === undefined) this.#status = { ready: false, what: 'No index was named with --index.' }
+    else {
+      this.#index = new HeldIndex({
+        index: this.#place,
+        ...(s3 !== undefined && { s3 }),
+        ...(options.model !== undefined && { model: options.model }),
+      })
+    }
   }
 
   status(): Health['search'] {
     return this.#status
   }
 
-  /** Takes in results that are new, and looks how the index fares. Goes on by itself; one at a time. */
+  /** There are new results: takes them in where the index is ours. Goes on by itself; one at a time. */
   refresh(): void {
-    if (this.#place === undefined) return
-    if (this.#keeping !== undefined) {
-      // What came since it began may not be in it.
-      this.#again = true
-      return
-    }
-    this.#keeping = this.#refresh(this.#place).finally(() => {
-      this.#keeping = undefined
-      if (!this.#again || this.#parts.signal.aborted) return
-      this.#again = false
-      this.refresh()
-    })
+    if (this.#isOurs) this.#isDue = true
+    this.look()
+  }
+
+  /** Looks how the index fares, and whether another of its models is to be searched by now. */
+  look(): void {
+    const place = this.#place
+    if (place === undefined || this.#keeping !== undefined || this.#parts.signal.aborted) return
+    const isDue = this.#isDue
+    this.#isDue = false
+    this.#keeping = (isDue ? this.#takeIn(place) : Promise.resolve())
+      .then(() => this.#look())
+      .finally(() => {
+        this.#keeping = undefined
+        // What came since it began may not be in it.
+        if (this.#isDue) this.look()
+      })
   }
 
   async find(asked: SearchAsked, signal: AbortSignal) {
     const { q, not, likeSource, likeTime, source, from, to, top } = asked
     const text = q?.trim()
-    const index = await this.#index()
     const sampling = this.#isOurs ? this.#parts.sampling() : undefined
-    const found = await index.search(
-      {
-        ...(text !== undefined && text !== '' && { text }),
-        ...(not !== undefined && not.trim() !== '' && { not: [not.trim()] }),
-        ...(likeSource !== undefined && { like: { source: likeSource, time: likeTime ?? 0 } }),
-      },
-      {
-        top,
-        ...(sampling !== undefined && { samplings: [sampling] }),
-        ...(source !== undefined && { source }),
-        ...(from !== undefined && { from }),
-        ...(to !== undefined && { to }),
-      },
-    )
+    const query: Query = {
+      ...(text !== undefined && text !== '' && { text }),
+      ...(not !== undefined && not.trim() !== '' && { not: [not.trim()] }),
+      ...(likeSource !== undefined && { like: { source: likeSource, time: likeTime ?? 0 } }),
+    }
+    const filter: SearchFilter = {
+      top,
+      ...(sampling !== undefined && { samplings: [sampling] }),
+      ...(source !== undefined && { source }),
+      ...(from !== undefined && { from }),
+      ...(to !== undefined && { to }),
+    }
+    const { found, indexed } = await this.#held.use(async (index) => ({
+      found: await index.search(query, filter),
+      indexed: index.model,
+    }))
     signal.throwIfAborted()
-    const { name = 'a model', structure } = index.model
+    const { name = 'a model', structure } = indexed
     const notes = modelNotes({ name, random: name.startsWith('random:') })
     return {
       moments: found.map(
@@ -108,57 +122,58 @@ export class IndexSearch implements Search {
     if (!this.#status.ready) return undefined
     const isCamera = source.startsWith('camera:')
     const from = isCamera ? { from: Date.now() / 1000 - DAY } : {}
-    const clips = await (await this.#index()).timeline(source, from)
+    const clips = await this.#held.use((index) => index.timeline(source, from))
     if (clips.length === 0) return undefined
     const shelf = new Shelf({ source, path: '', bytes: 0, done: true, clips })
     return { source: { ...shelf.source, playable: false, why: null }, ...shelf.timeline(episodes) }
   }
 
+  /** How far inputs have been read into the index, by key; none where there is no index. */
+  async marks(keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (this.#index === undefined || !this.#status.ready) return new Map()
+    return this.#index.use((index) => index.marks(keys))
+  }
+
   async close(): Promise<void> {
     await this.#keeping
-    await (await this.#open?.catch(() => undefined))?.close()
+    await this.#index?.close()
   }
 
-  #index(): Promise<OpenIndex> {
-    const { options, s3 } = this.#parts
-    if (this.#place === undefined) {
-      return Promise.reject(new StanflowError('SEARCH_NOT_READY', 'There is no index to search in.'))
-    }
-    this.#open ??= openIndex({
-      index: this.#place,
-      ...(s3 !== undefined && { s3 }),
-      ...(options.model !== undefined && { model: options.model }),
-    })
-    this.#open.catch(() => {
-      this.#open = undefined
-    })
-    return this.#open
+  get #held(): HeldIndex {
+    if (this.#index === undefined)
+      throw new StanflowError('SEARCH_NOT_READY', 'There is no index to search in.')
+    return this.#index
   }
 
-  async #refresh(place: string): Promise<void> {
+  async #takeIn(place: string): Promise<void> {
     const { results, log, s3, signal } = this.#parts
+    if (!this.#status.ready) this.#status = { ready: false, what: 'The index is being made.' }
     try {
-      if (this.#isOurs) {
-        if (!this.#status.ready) this.#status = { ready: false, what: 'The index is being made.' }
-        await indexMoments(
-          { from: results as string, to: place, ...(s3 !== undefined && { s3 }) },
-          { signal },
-        )
-      }
+      await indexMoments({ from: results as string, to: place, ...(s3 !== undefined && { s3 }) }, { signal })
     } catch (error) {
       const { code, message } = asStanflowError(error)
       if (code !== 'INPUT_NONE') log.warn({ code, reason: message }, 'the index was not brought up to date')
     }
+  }
+
+  /** What there is to search by now. */
+  async #look(): Promise<void> {
     try {
-      const index = await this.#index()
-      const { name = 'a model', structure } = index.model
-      const clips = await index.count()
-      // The model is loaded now, so that nobody's first search waits for it.
-      if (!this.#status.ready && clips > 0) await index.search({ text: 'a video' }, { top: 1 })
-      const what = `${clips.toLocaleString('en')} clips by ${[name, structure].filter(Boolean).join(' + ')}`
-      this.#status = { ready: true, what }
+      await this.#held.follow(load)
+      await this.#held.use(async (index) => {
+        const { name = 'a model', structure } = index.model
+        const clips = await index.count()
+        if (!this.#status.ready && clips > 0) await load(index)
+        const what = `${clips.toLocaleString('en')} clips by ${[name, structure].filter(Boolean).join(' + ')}`
+        this.#status = { ready: true, what }
+      })
     } catch (error) {
       this.#status = { ready: false, what: asStanflowError(error).message }
     }
   }
+}
+
+/** The model is loaded now, so that nobody's first search waits for it. */
+async function load(index: OpenIndex): Promise<void> {
+  await index.search({ text: 'a video' }, { top: 1 })
 }

@@ -1,3 +1,7 @@
+import type { StanflowError } from '../errors.js'
+import { type Again, patience } from '../persist.js'
+import type { Undelivered } from './post.js'
+
 export interface Backoff {
   readonly firstMs: number
   readonly longestMs: number
@@ -9,13 +13,19 @@ export interface Backoff {
 
 export const BACKOFF: Omit<Backoff, 'tries'> = { firstMs: 1000, longestMs: 600_000, refusedTries: 3 }
 
-/** How long to wait after so many tries: twice as long each time, by a random half of it less, so that nobody keeps step. */
-export function waitAfter(
-  tries: number,
-  { firstMs, longestMs }: Backoff,
-  asked = 0,
-  random = Math.random(),
-): number {
-  const most = Math.min(longestMs, firstMs * 2 ** Math.min(30, tries - 1))
-  return Math.max(most * (0.5 + random / 2), Math.min(asked, longestMs))
+export interface Redelivery extends Backoff {
+  /** How the last try went. */
+  readonly last: () => Undelivered
+  readonly signal: AbortSignal
+  readonly onWait: (error: StanflowError, milliseconds: number) => void
+}
+
+/** Tries an event again, ever later, and as late as the receiver asks: so often and no more. */
+export function redelivery({ last, signal, onWait, ...backoff }: Redelivery): Again {
+  const { firstMs, longestMs, tries, refusedTries } = backoff
+  return patience({
+    ...{ passing: ['WEBHOOK_FAILED'], signal, onWait, first: firstMs, most: longestMs },
+    enough: (before) => before + 1 >= (last().refused ? Math.min(refusedTries, tries) : tries),
+    least: () => last().waitMs ?? 0,
+  })
 }

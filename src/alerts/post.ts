@@ -7,16 +7,16 @@ import type { Receiver } from './receiver.js'
 import { signed } from './signature.js'
 
 /** How one try went. */
-export type Outcome =
-  | { readonly kind: 'taken' }
-  | {
-      readonly kind: 'failed'
-      readonly reason: string
-      /** The receiver looked at the message and will not have it, now or later. */
-      readonly refused: boolean
-      /** Milliseconds that the receiver asks to be left alone for. */
-      readonly waitMs?: number
-    }
+export type Outcome = { readonly kind: 'taken' } | Undelivered
+
+export interface Undelivered {
+  readonly kind: 'failed'
+  readonly reason: string
+  /** The receiver looked at the message and will not have it, now or later. */
+  readonly refused: boolean
+  /** Milliseconds that the receiver asks to be left alone for. */
+  readonly waitMs?: number
+}
 
 /** Answers that may change without the message changing. */
 const PASSING: readonly number[] = [401, 403, 404, 408, 409, 421, 423, 425, 429]

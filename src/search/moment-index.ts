@@ -125,7 +125,8 @@ export class MomentIndex {
   async addModel(model: Omit<IndexedModel, 'table'>): Promise<IndexedModel> {
     const before = (await this.models()).find(({ digest }) => digest === model.digest)
     const added = { ...model, ...before, table: tableName(model.digest) }
-    await this.#make(added.table, clipSchema(added.dim))
+    // One that has clips would be compared by its schema, which is not word for word ours any more.
+    if (!(await this.#has(added.table))) await this.#make(added.table, clipSchema(added.dim))
     const models = await this.#open(MODELS)
     const { digest, dim, name, structure, precision } = { ...added, ...model }
     const row = table(MODEL_SCHEMA, 1, {

@@ -25,6 +25,15 @@ export async function removeOlder(index: MomentIndex, seconds: number, nowMs = D
   return removeWhere(index, await index.models(), `${shown} OR ${indexed}`)
 }
 
+/** Seconds that labels wait for their clip: what has not come by then comes no more. */
+const LONGEST_WAIT = 7 * 86_400
+
+/** Lets go of labels whose clip never came. Answers with how many. */
+export async function forgetWaiting(index: MomentIndex, nowMs = Date.now()): Promise<number> {
+  const since = Math.floor(nowMs - LONGEST_WAIT * 1000)
+  return remove(await index.waiting(), `indexed_at < to_timestamp_millis(${numeral(since)})`)
+}
+
 /** Of what was read from a part, only these sources stay. */
 export async function retainSources(
   index: MomentIndex,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isAllowed } from '../../src/alerts/address.js'
-import { BACKOFF, waitAfter } from '../../src/alerts/backoff.js'
+import { redelivery } from '../../src/alerts/backoff.js'
 import { OffsetLedger } from '../../src/alerts/ledger.js'
 import { Line } from '../../src/alerts/post.js'
 import { receiverOf } from '../../src/alerts/receiver.js'
@@ -10,6 +10,7 @@ import { keysIn } from '../../src/alerts/signature.js'
 import { receivers } from '../../src/config/alerts.js'
 import { DEFAULTS } from '../../src/config/schema.js'
 import { StanflowError } from '../../src/errors.js'
+import { persist } from '../../src/persist.js'
 import { folderWith } from '../config/folder.js'
 import { event } from '../server/support.js'
 import { SECRET, TestReceiver } from './receiver.js'
@@ -115,16 +116,34 @@ test('two keys sign side by side while one takes the place of the other', () => 
   assert.equal(keysIn(''), undefined)
 })
 
-test('waits double, never in step, and never longer than the longest', () => {
-  const backoff = { ...BACKOFF, tries: 24 }
-  assert.deepEqual(
-    [1, 2, 3].map((tries) => waitAfter(tries, backoff, 0, 1)),
-    [1000, 2000, 4000],
+test('an event is tried so often and no more, and never before the receiver wants to be asked', async () => {
+  const waits = async (last: { readonly refused: boolean; readonly waitMs?: number }) => {
+    const told: number[] = []
+    const again = redelivery({
+      ...{ firstMs: 1, longestMs: 40, tries: 8, refusedTries: 3, signal: new AbortController().signal },
+      last: () => ({ kind: 'failed', reason: 'it answers so', ...last }),
+      onWait: (_, wait) => told.push(wait),
+    })
+    const failing = persist(async () => {
+      throw new StanflowError('WEBHOOK_FAILED', 'It did not take it.')
+    }, again)
+    await assert.rejects(failing, { code: 'WEBHOOK_FAILED' })
+    return told
+  }
+  const passing = await waits({ refused: false })
+  assert.equal(passing.length, 7, 'the eighth try is the last')
+  assert.ok(
+    passing.every((wait, n) => wait >= 0.5 * Math.min(40, 2 ** n) && wait <= 1.5 * Math.min(40, 2 ** n)),
   )
-  assert.equal(waitAfter(1, backoff, 0, 0), 500)
-  assert.equal(waitAfter(500, backoff, 0, 1), 600_000)
-  assert.equal(waitAfter(1, backoff, 30_000, 0), 30_000, 'as long as the receiver asks')
-  assert.equal(waitAfter(1, backoff, 1e9, 0), 600_000, 'but not without end')
+  assert.equal((await waits({ refused: true })).length, 2)
+  assert.ok(
+    (await waits({ refused: true, waitMs: 30 })).every((wait) => wait >= 30),
+    'as long as it asks',
+  )
+  assert.ok(
+    (await waits({ refused: true, waitMs: 1e9 })).every((wait) => wait <= 60),
+    'but not without end',
+  )
 })
 
 test('nothing is committed that has something undone before it', () => {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { deleteMoments, indexModels, indexMoments, useModel } from '../../pipelines/index-moments.js'
 import { openIndex } from '../../pipelines/search.js'
+import { MomentIndex } from '../../src/search/moment-index.js'
+import { forgetWaiting } from '../../src/search/removal.js'
 import { clips, inFolder, open, RECIPE, sha, store, video } from '../connect/files/support.js'
 import { writeParquetArchive } from '../search/archive.js'
 
@@ -158,8 +161,36 @@ test('clips go by source and by age: cameras by when they were seen, videos by w
       1,
       'the video was indexed before ten seconds from now',
     )
-    assert.equal((await indexMoments({ from, to: join(dir, 'kept'), keep: 86_400 })).added, 3)
+    const kept = join(dir, 'kept')
+    assert.equal((await indexMoments({ from, to: kept, keep: 86_400 })).added, 3)
+    assert.equal(await waitingIn(kept), 0, 'labels of the clip that was not taken in do not wait for it')
   }))
+
+test('labels that came before their clip wait for it, and not without end', () =>
+  inFolder(async (dir) => {
+    const [from, to] = [join(dir, 'out'), join(dir, 'index')]
+    await writeParquetArchive(from, [{ source: 'camera:hall', start: Date.now() / 1000 }])
+    await rm(join(from, 'embeddings'), { recursive: true })
+    await assert.rejects(indexMoments({ from, to }), code('INPUT_NONE'))
+    assert.equal(await waitingIn(to), 1)
+    const forget = (days: number): Promise<number> =>
+      withMoments(to, (index) => forgetWaiting(index, Date.now() + days * 86_400_000))
+    assert.equal(await forget(6), 0)
+    assert.equal(await forget(8), 1)
+    assert.equal(await waitingIn(to), 0)
+  }))
+
+async function withMoments<T>(location: string, use: (index: MomentIndex) => Promise<T>): Promise<T> {
+  const index = await MomentIndex.open({ location })
+  try {
+    return await use(index)
+  } finally {
+    index.close()
+  }
+}
+
+const waitingIn = (location: string): Promise<number> =>
+  withMoments(location, async (index) => (await index.waiting()).countRows())
 
 test('one process writes at a time; an empty or missing input is said so', () =>
   inFolder(async (dir) => {
