@@ -17,6 +17,7 @@ import type { DeadLetter, Recipe, ResultFormat } from '../src/connect/store.js'
 import type { Sampling, Video } from '../src/domain.js'
 import type { LoadedModel, ModelInfo } from '../src/engine/engine.js'
 import { StanflowError } from '../src/errors.js'
+import type { MediaLimits } from '../src/media/limits.js'
 import { openReader } from '../src/media/open-reader.js'
 import type { ReaderName, VideoReader } from '../src/media/reader.js'
 import { VERSION } from '../src/version.js'
@@ -24,7 +25,7 @@ import { embedClips } from './embed-clips.js'
 import { type EmbeddedLabels, embedLabels } from './label-set.js'
 import { Ledger } from './ledger.js'
 import { type ModelOptions, modelName, modelNotes, openModel } from './open-model.js'
-import { openVideo } from './open-video.js'
+import { limitsGiven, openVideo } from './open-video.js'
 import { Places } from './places.js'
 import { isSelected, type Selection } from './selection.js'
 import { until } from './streams.js'
@@ -49,6 +50,8 @@ export interface BackfillOptions extends ModelOptions {
   readonly top: number
   readonly reader: 'auto' | ReaderName
   readonly format: ResultFormat
+  /** What one video may cost. */
+  readonly limits?: MediaLimits
   /** Seconds of work that a crash may cost at most. */
   readonly checkpointSeconds: number
   /** List what would be done, decode nothing. */
@@ -109,7 +112,7 @@ export async function backfill(
   let relabelled = 0
   await checkInputs(options.inputs)
   const { model, why: engine } = await openModel(options)
-  const opened = await openReader(options.reader).catch(async (error: unknown) => {
+  const opened = await openReader(options.reader, limitsGiven(options)).catch(async (error: unknown) => {
     await model.close()
     throw error
   })
@@ -211,7 +214,10 @@ async function run({ options, hooks, tally, model, reader, sink, places, labels 
   }
   signal.addEventListener('abort', drain, { once: true })
 
-  const opening = { places, reader, pool, sampling, side, signal, onFetched: tally.fetched }
+  const opening = {
+    ...{ places, reader, pool, sampling, side, signal, onFetched: tally.fetched },
+    ...limitsGiven(options),
+  }
   const open = (video: Video): Promise<OpenVideo> => openVideo(video, sink.progress(video).clips, opening)
   const leave = (settle: () => void): void => {
     settle()

@@ -11,6 +11,7 @@ import type { ConsumeHooks, ConsumeOptions, ConsumeSummary } from './consume/opt
 import { processName } from './kafka.js'
 import { embedLabels } from './label-set.js'
 import { modelName, modelNotes, openModel } from './open-model.js'
+import { limitsGiven } from './open-video.js'
 import { Places } from './places.js'
 
 export type { ConsumeHooks, ConsumeOptions, ConsumeSummary }
@@ -37,7 +38,7 @@ export async function consume(options: ConsumeOptions, hooks: ConsumeHooks = {})
     waiting = () => 'the model is being loaded'
     const { model, why: engine } = await openModel(options)
     closing.push(() => model.close())
-    const { reader, why } = await openReader(options.reader)
+    const { reader, why } = await openReader(options.reader, limitsGiven(options))
     closing.push(() => reader.close())
     const places = new Places(options.s3)
     closing.push(() => places.close())

@@ -2,6 +2,7 @@ import type { OpenVideo } from '../operators/index.js'
 import { type FramePool, planClips } from '../operators/index.js'
 import type { ClipPlan, Sampling, Video } from '../src/domain.js'
 import { asStanflowError } from '../src/errors.js'
+import { checkBytes, LIMITS, type MediaLimits } from '../src/media/limits.js'
 import type { DecodedFrame, VideoReader } from '../src/media/reader.js'
 import { type Again, persist } from '../src/persist.js'
 import type { Places, Reachable } from './places.js'
@@ -14,6 +15,8 @@ export interface Opening {
   readonly sampling: Sampling
   /** Pixels of a side of what the model sees. */
   readonly side: number
+  /** Default: `LIMITS`. */
+  readonly limits?: MediaLimits
   /** Aborting ends the decoding after the frame at hand. */
   readonly signal: AbortSignal
   /** Bytes that a video cost on the network, whenever it is let go. */
@@ -22,9 +25,14 @@ export interface Opening {
   readonly again?: Again
 }
 
+/** As options of a reader, or of opening a video. */
+export const limitsGiven = ({ limits }: { readonly limits?: MediaLimits }): { limits?: MediaLimits } =>
+  limits === undefined ? {} : { limits }
+
 /** Makes a video ready to be decoded: which clips it has, those after the first `stored` ones, and their frames. */
 export async function openVideo(video: Video, stored: number, opening: Opening): Promise<OpenVideo> {
   const { places, reader, pool, sampling, side, signal, onFetched, again = async () => false } = opening
+  checkBytes(video.path, video.bytes, opening.limits ?? LIMITS)
   const reach = async (): Promise<{ readonly reached: Reachable; readonly leave: () => void }> => {
     const reached = await places.reach(video)
     const leave = (): void => {

@@ -18,6 +18,10 @@ const CATALOGUE = {
   MEDIA_DECODE: 'The video data is damaged; re-encode it or fetch it again.',
   MEDIA_UNSUPPORTED: 'Try the other reader with --reader ffmpeg or --reader node-av.',
   MEDIA_CRASH: 'The decoder process ended abnormally on this file; try the other --reader.',
+  MEDIA_TOO_LARGE: 'Allow more with --max-pixels or --max-bytes, if the video is to be trusted.',
+  MEDIA_TOO_LONG:
+    'Allow more with --max-duration, if the video is to be trusted; its timestamps may be damaged.',
+  MEDIA_TOO_COSTLY: 'Allow more with --max-cpu, if the video is to be trusted.',
   MEDIA_TIMEOUT: 'Decoding made no progress; the file may be malformed, or the disk stalled.',
   CAMERA_UNREACHABLE: 'Check address, port and network; stanflow goes on trying.',
   CAMERA_AUTH: "Check the camera's user and the environment variable that holds its password.",

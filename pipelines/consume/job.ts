@@ -36,7 +36,7 @@ import type { Logger } from '../../src/telemetry/log.js'
 import type { Metrics } from '../../src/telemetry/metrics.js'
 import { embedClips } from '../embed-clips.js'
 import type { EmbeddedLabels } from '../label-set.js'
-import { openVideo } from '../open-video.js'
+import { limitsGiven, openVideo } from '../open-video.js'
 import type { Places } from '../places.js'
 import { until } from '../streams.js'
 import { Failures } from './failures.js'
@@ -161,6 +161,7 @@ export class ConsumeJob {
       ...{ places, reader, pool: this.#pool, sampling, side: model.info.size },
       signal: AbortSignal.any([this.#signal, work.signal]),
       again: this.#failures.again(work),
+      ...limitsGiven(this.#parts.options),
     })
     this.#failures.readable(uri)
     return { plans: opened.plans, frames: inTurn(opened.frames, work) }
@@ -187,12 +188,12 @@ export class ConsumeJob {
   }
 
   async #pictured(clip: ClipRecord, video: Video, again: Again): Promise<Clip> {
-    const { model, places } = this.#parts
+    const { model, places, options } = this.#parts
     const { frames, size: side, digest: modelDigest } = model.info
     const read = (uri: string, bytes: number): Promise<Uint8Array> => places.read(uri, bytes)
     const whole = await persist(() => withFrames(clip, read), again)
     if (whole !== clip) this.#failures.readable(clip.claim?.uri ?? '')
-    return jpegClip(whole, video, { frames, side, modelDigest, pool: this.#pool })
+    return jpegClip(whole, video, { frames, side, modelDigest, pool: this.#pool, ...limitsGiven(options) })
   }
 
   /** Hands results to the records they belong to, which commit them in order. */

@@ -3,13 +3,24 @@ import { clipId, type FramePool } from '../../operators/index.js'
 import type { ClipRecord } from '../../src/connect/kafka/records.js'
 import type { Clip, Frame, Video } from '../../src/domain.js'
 import { StanflowError } from '../../src/errors.js'
+import { LIMITS, type MediaLimits } from '../../src/media/limits.js'
 
-/** Larger pictures are refused before they are decoded. */
-const MOST_PIXELS = 64_000_000
+/** How a JPEG begins: an SVG, say, could draw for hours. */
+const JPEG = Buffer.from([0xff, 0xd8, 0xff])
+/** Seconds for one picture. */
+const PICTURE_SECONDS = 10
 
 /** The moment a clip record holds, in place of a video: its id is the content's identity. */
 export function momentOf({ clip_id, source }: ClipRecord): Video {
   return { source, path: '', bytes: 0, modifiedMs: 0, fingerprint: clip_id }
+}
+
+export interface PictureOptions {
+  readonly frames: number
+  readonly side: number
+  readonly modelDigest: string
+  readonly pool: FramePool
+  readonly limits?: MediaLimits
 }
 
 /**
@@ -20,7 +31,7 @@ export function momentOf({ clip_id, source }: ClipRecord): Video {
 export async function jpegClip(
   record: ClipRecord,
   video: Video,
-  { frames, side, modelDigest, pool }: { frames: number; side: number; modelDigest: string; pool: FramePool },
+  { frames, side, modelDigest, pool, limits = LIMITS }: PictureOptions,
 ): Promise<Clip> {
   const { frames: pictures, frame_times: times, clip_index: index, start, end } = record
   if (pictures.length === 0 || pictures.length !== times.length) {
@@ -37,7 +48,7 @@ export async function jpegClip(
       [...new Set(taken)].map(async (at) => {
         const pixels = pool.allocate(side * side * 3)
         decoded.set(at, { index: at, time: times[at] as number, pixels })
-        pixels.set(await square(pictures[at] as Buffer, side))
+        pixels.set(await square(pictures[at] as Buffer, side, limits))
       }),
     )
     const failed = settled.find((one) => one.status === 'rejected')
@@ -58,8 +69,10 @@ export async function jpegClip(
   return { id, video, index, start, end, frames: clipFrames }
 }
 
-function square(picture: Buffer, side: number): Promise<Buffer> {
-  return sharp(picture, { limitInputPixels: MOST_PIXELS, failOn: 'error' })
+async function square(picture: Buffer, side: number, { pixels }: MediaLimits): Promise<Buffer> {
+  if (!picture.subarray(0, JPEG.length).equals(JPEG)) throw new TypeError('it begins otherwise')
+  return sharp(picture, { limitInputPixels: pixels, failOn: 'error' })
+    .timeout({ seconds: PICTURE_SECONDS })
     .resize(side, side, { fit: 'cover', position: 'centre', kernel: 'cubic' })
     .toColourspace('srgb')
     .removeAlpha()

@@ -1,5 +1,6 @@
 import type { KafkaClient } from '../../src/connect/kafka/client.js'
 import type { S3Settings } from '../../src/connect/s3/client.js'
+import type { MediaLimits } from '../../src/media/limits.js'
 import type { ReaderName } from '../../src/media/reader.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import type { Metrics } from '../../src/telemetry/metrics.js'
@@ -16,6 +17,8 @@ export interface ConsumeOptions extends ModelOptions, KafkaOptions {
   readonly top: number
   readonly reader: 'auto' | ReaderName
   readonly s3?: S3Settings
+  /** What one video or clip may cost. */
+  readonly limits?: MediaLimits
   /** A batch that is not full goes to the model after so many seconds. */
   readonly batchDeadline: number
   /** Seconds without a sign of life after which the group takes a member for dead. */

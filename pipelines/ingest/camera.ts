@@ -14,6 +14,7 @@ import { samplingSlug } from '../../src/connect/files/layout.js'
 import type { Event } from '../../src/domain.js'
 import { asStanflowError } from '../../src/errors.js'
 import type { FfmpegPrograms } from '../../src/media/ffmpeg/find.js'
+import type { MediaLimits } from '../../src/media/limits.js'
 import { type LiveCamera, liveCamera } from '../../src/media/live/play.js'
 import type { CameraFacts } from '../../src/telemetry/camera-metrics.js'
 import type { Logger } from '../../src/telemetry/log.js'
@@ -30,6 +31,7 @@ export interface Studio {
   readonly tallies: Tallies
   readonly log: Logger
   readonly side: number
+  readonly limits: MediaLimits
   readonly modelDigest: string
   readonly parts: OpenParts
   readonly emit: (event: Event) => void
@@ -142,7 +144,7 @@ export class IngestedCamera {
   }
 
   #player(): LiveCamera {
-    const { programs, pool, side, log } = this.#studio
+    const { programs, pool, side, log, limits } = this.#studio
     const { id, address, fps, region, transport, hwaccel, hwaccelDevice, keyframesOnly, loop, silence } =
       this.settings
     const { onPiece, isNew } = this.parts
@@ -151,6 +153,7 @@ export class IngestedCamera {
       ...(region !== undefined && { region }),
       ...(hwaccelDevice !== undefined && { hwaccelDevice }),
       patience: PATIENCE_SECONDS,
+      limits,
       measureChange: isNew !== undefined,
       allocate: (bytes) => pool.allocate(bytes),
       ...(onPiece !== undefined && { onPiece }),

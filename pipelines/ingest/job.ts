@@ -17,6 +17,7 @@ import type { Event } from '../../src/domain.js'
 import type { ModelInfo } from '../../src/engine/engine.js'
 import { asStanflowError } from '../../src/errors.js'
 import type { FfmpegPrograms } from '../../src/media/ffmpeg/find.js'
+import { LIMITS } from '../../src/media/limits.js'
 import { checkHwaccel } from '../../src/media/live/hwaccel.js'
 import { CameraMetrics } from '../../src/telemetry/camera-metrics.js'
 import type { Logger } from '../../src/telemetry/log.js'
@@ -96,6 +97,7 @@ export class IngestJob {
       ...{ programs, log, pool: this.#pool, queue: this.#queue, widening: this.#widening },
       ...{ tallies: this.#tallies, pacer: new Pacer(PACE_SECONDS), parts: hooks.parts ?? (() => ({})) },
       ...{ side: model?.info.size ?? options.side, modelDigest: model?.info.digest ?? 'pictures' },
+      limits: options.limits ?? LIMITS,
       prepare: (camera) => this.#prepare(camera),
       emit: (event) => this.#emit(event),
     })

@@ -3,6 +3,7 @@ import type { CameraSettings } from '../../src/config/cameras.js'
 import type { S3Settings } from '../../src/connect/s3/client.js'
 import type { ResultFormat } from '../../src/connect/store.js'
 import type { Event } from '../../src/domain.js'
+import type { MediaLimits } from '../../src/media/limits.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import type { Metrics } from '../../src/telemetry/metrics.js'
 import type { KafkaOptions } from '../kafka.js'
@@ -30,6 +31,8 @@ export interface IngestOptions extends Omit<ModelOptions, 'sampling' | 'concurre
   /** Seconds of results in files that a crash may cost at most. */
   readonly checkpointSeconds: number
   readonly s3?: S3Settings
+  /** Of them pixels and memory. */
+  readonly limits?: MediaLimits
   /** Pixels along a side of what `clips` holds; elsewhere the model decides. */
   readonly side: number
   /** A folder or `s3://bucket/prefix` for videos and pictures of events; absent: none are kept. */

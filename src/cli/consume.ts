@@ -9,7 +9,7 @@ import { drainOnSignals } from './signals.js'
 import { watched } from './watched.js'
 
 const KEYS: readonly ConfigKey[] = [
-  ...[...CLUSTER, ...keysOf('Model', 'Clips', 'Labels', 'S3')],
+  ...[...CLUSTER, ...keysOf('Model', 'Limits', 'Clips', 'Labels', 'S3')],
   ...(['group', 'sessionTimeout', 'attempts', 'batchDeadline', 'listen'] as const),
   ...(['batch', 'concurrency', 'reader', 'json'] as const),
 ]

@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import type { CameraSettings, Destination, IngestOptions, IngestSummary } from '../../pipelines/ingest.js'
 import { type CameraDefaults, camerasOf, readCameras } from '../config/cameras.js'
 import { readLabels } from '../config/labels.js'
+import { limitsOf } from '../config/limits.js'
 import { s3Settings, selection } from '../config/places.js'
 import type { Resolved } from '../config/resolve.js'
 import { readRuleSettings } from '../config/rules.js'
@@ -22,6 +23,7 @@ const KEYS: readonly ConfigKey[] = [
   ...keysOf('Cameras', 'Model', 'Labels', 'S3', 'Events'),
   ...(['frames', 'window', 'stride', 'to', 'format', 'checkpoint'] as const),
   ...CLUSTER.filter((key) => key !== 'brokers'),
+  ...(['maxPixels', 'maxMemory'] as const),
   ...(['clipsTo', 'batch', 'batchDeadline', 'listen', 'shard', 'json'] as const),
 ]
 
@@ -118,6 +120,7 @@ async function optionsOf(settings: Resolved, cameras: readonly CameraSettings[])
     batchDeadline: origins.batchDeadline.kind === 'default' ? 0.02 : config.batchDeadline,
     checkpointSeconds: config.checkpoint,
     s3: s3Settings(config),
+    limits: limitsOf(config),
     side: config.clipSize,
     ...(config.record !== undefined && { record: config.record }),
   }

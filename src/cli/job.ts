@@ -1,15 +1,20 @@
 import type { BackfillOptions } from '../../pipelines/backfill.js'
 import type { ModelOptions } from '../../pipelines/open-model.js'
 import { readLabels } from '../config/labels.js'
+import { limitsOf } from '../config/limits.js'
 import { s3Settings, selection } from '../config/places.js'
 import type { Resolved } from '../config/resolve.js'
 import type { ConfigKey } from '../config/schema.js'
 import type { S3Settings } from '../connect/s3/client.js'
 import { StanflowError } from '../errors.js'
+import type { MediaLimits } from '../media/limits.js'
 
 /** What backfills and consumers have in common. */
 export type ModelJob = ModelOptions &
-  Pick<BackfillOptions, 'labels' | 'prompts' | 'top' | 'reader'> & { readonly s3: S3Settings }
+  Pick<BackfillOptions, 'labels' | 'prompts' | 'top' | 'reader'> & {
+    readonly s3: S3Settings
+    readonly limits: MediaLimits
+  }
 
 /**
  * What the configuration means for whatever runs the model; reads the label file.
@@ -39,6 +44,7 @@ export async function modelJob({ config, origins }: Resolved): Promise<ModelJob>
     // Prompts that a label file brings along belong to its labels, but what was said explicitly counts more.
     prompts: given('prompts') ? config.prompts : (prompts ?? config.prompts),
     s3: s3Settings(config),
+    limits: limitsOf(config),
   }
 }
 

@@ -58,6 +58,28 @@ export function rate() {
 const SECONDS_IN = { ms: 0.001, s: 1, m: 60, h: 3600 }
 const DURATION = /^(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h)?$/
 
+const BYTES_IN = { '': 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 }
+const BYTES = /^(\d+(?:\.\d+)?)\s*([kmgt]?b)?$/
+
+/** A size in bytes: `4GB`, `500MB`, `1000000`. */
+export function bytes() {
+  const written = z
+    .string()
+    .trim()
+    .toLowerCase()
+    .regex(BYTES)
+    .transform((value) => {
+      const [, amount, unit = ''] = BYTES.exec(value) ?? []
+      return Math.round(Number(amount) * BYTES_IN[unit as keyof typeof BYTES_IN])
+    })
+  return {
+    schema: z.union([z.number(), written]).pipe(z.int().min(1_000_000).max(1e15)),
+    expects: 'a size from 1MB to 1000TB, such as 500MB or 4GB',
+    placeholder: 'size',
+    show: (value: number) => (value % 1e9 === 0 ? `${value / 1e9}GB` : `${value / 1e6}MB`),
+  } satisfies Kind<z.ZodType<number>>
+}
+
 /** A length of time, as seconds: `2`, `2s`, `500ms`, `1m`, `1h`. */
 export function duration(mostSeconds: number) {
   const written = z

@@ -4,10 +4,12 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { CLIENT_NAMES } from '../connect/kafka/open.js'
 import { DEVICES, ENGINE_NAMES, PRECISIONS } from '../engine/engine.js'
+import { LIMITS } from '../media/limits.js'
 import { HWACCELS } from '../media/live/settings.js'
 import { parseRepo } from '../model/hub/repo.js'
 import { STRUCTURE_NAMES } from '../model/temporal/structures.js'
 import {
+  bytes,
   choice,
   count,
   duration,
@@ -26,6 +28,7 @@ export type Group =
   | 'Cameras'
   | 'Model'
   | 'Videos'
+  | 'Limits'
   | 'Clips'
   | 'Labels'
   | 'Results'
@@ -147,6 +150,24 @@ export const configSchema = z.object({
     group: 'Videos',
     about: 'end after so many; those done before do not count',
     unset: 'all',
+  }),
+
+  maxDuration: key(duration(30 * 86_400), LIMITS.duration, {
+    group: 'Limits',
+    about: 'longer videos are refused',
+  }),
+  maxPixels: key(count(1, 1_000_000_000), LIMITS.pixels, {
+    group: 'Limits',
+    about: 'videos, cameras and clips with larger pictures are refused',
+  }),
+  maxBytes: key(bytes(), LIMITS.bytes, { group: 'Limits', about: 'larger files are refused' }),
+  maxCpu: key(count(1, 100_000), LIMITS.cpu, {
+    group: 'Limits',
+    about: 'processor seconds that decoding a second of video may take, beside a minute for each',
+  }),
+  maxMemory: key(bytes(), LIMITS.memory, {
+    group: 'Limits',
+    about: 'memory that the decoder of a video or a camera may take',
   }),
 
   sample: key(choice('uniform', 'window'), 'uniform', {

@@ -1,12 +1,15 @@
 import { StanflowError } from '../errors.js'
 import { findFfmpeg } from './ffmpeg/find.js'
 import { createFfmpegReader } from './ffmpeg/reader.js'
+import type { MediaLimits } from './limits.js'
 import { createNodeAvReader } from './node-av/reader.js'
 import type { DecodedFrame, FrameRequest, ReaderName, VideoReader } from './reader.js'
 
 export interface ReaderOptions {
   /** Threads of each decoder. */
   readonly threads?: number
+  /** What one video may cost. Default: `LIMITS`. */
+  readonly limits?: MediaLimits
 }
 
 /** Frames further apart than this, on average, are sought one by one rather than decoded through. */

@@ -1,10 +1,11 @@
 import { open, stat } from 'node:fs/promises'
 import { StanflowError } from '../errors.js'
+import { checkBytes, LIMITS, type MediaLimits } from './limits.js'
 import { isUrl } from './location.js'
 import { openUrl } from './remote/http.js'
 
 /** Checks that a path can be read as a file with something in it, before any decoder sees it. */
-export async function checkSourceFile(path: string): Promise<void> {
+export async function checkSourceFile(path: string, limits: MediaLimits = LIMITS): Promise<void> {
   // Who hands out a URL knows what is behind it.
   if (isUrl(path)) return
   try {
@@ -12,6 +13,7 @@ export async function checkSourceFile(path: string): Promise<void> {
     if (found.isDirectory()) throw new StanflowError('INPUT_NOT_A_FILE', `${path} is a folder`)
     if (!found.isFile()) throw new StanflowError('INPUT_NOT_A_FILE', `${path} is no regular file`)
     if (found.size === 0) throw new StanflowError('INPUT_EMPTY', `${path} is empty`)
+    checkBytes(path, found.size, limits)
     await (await open(path)).close()
   } catch (error) {
     throw error instanceof StanflowError ? error : fileError(path, error)

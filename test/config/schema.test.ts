@@ -16,6 +16,11 @@ import { folderWith } from './folder.js'
 const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[ConfigKey] }> = {
   since: { text: '36h', yaml: '36h', value: '36h' },
   shard: { text: '3/8', yaml: '3/8', value: '3/8' },
+  maxDuration: { text: '48h', yaml: '48h', value: 172_800 },
+  maxPixels: { text: '9000000', yaml: 9_000_000, value: 9_000_000 },
+  maxBytes: { text: '1.5GB', yaml: '1.5GB', value: 1.5e9 },
+  maxCpu: { text: '5', yaml: 5, value: 5 },
+  maxMemory: { text: '500mb', yaml: 500_000_000, value: 500e6 },
   maxVideos: { text: '100', yaml: 100, value: 100 },
   s3Endpoint: { text: 'http://s3:9000', yaml: 'http://s3:9000', value: 'http://s3:9000' },
   s3Region: { text: 'eu-north-1', yaml: 'eu-north-1', value: 'eu-north-1' },

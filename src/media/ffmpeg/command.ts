@@ -1,6 +1,7 @@
 import ffmpeg, { type FfmpegCommand } from 'fluent-ffmpeg'
 import { alphaDecoder } from '../filters.js'
 import { keyframeBefore } from '../frame-index.js'
+import { cpuSeconds, type MediaLimits, PIECE_BYTES } from '../limits.js'
 import { inputFlags, inputName, isUrl } from '../location.js'
 import type { FrameRequest, VideoInfo } from '../reader.js'
 import { frameTime } from '../stand-in.js'
@@ -19,7 +20,7 @@ const SEEK_WORTH = 5
 export function commandFor(
   { ffmpeg: program, fpsMode }: FfmpegPrograms,
   request: FrameRequest,
-  threads: number,
+  { threads, limits }: { readonly threads: number; readonly limits: MediaLimits },
 ): FfmpegCommand {
   const { video } = request
   const seek = seekFlags(request)
@@ -29,7 +30,8 @@ export function commandFor(
     .input(inputName(video.path))
     .inputOptions([
       ...['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'info', ...inputFlags(video.path)],
-      ...['-threads', String(threads), '-noautorotate'],
+      ...['-timelimit', String(cpuSeconds(video, limits)), '-max_alloc', String(PIECE_BYTES)],
+      ...['-max_pixels', String(limits.pixels), '-threads', String(threads), '-noautorotate'],
       ...(decoder === undefined ? [] : ['-c:v', decoder]),
       ...seek,
       '-copyts',

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { StanflowError } from '../../errors.js'
 import type { Demuxed, Fraction } from '../demuxed.js'
+import { limited, type MediaLimits, PIECE_BYTES, PROBE_SECONDS, tooCostly } from '../limits.js'
 import { inputFlags, inputName } from '../location.js'
 import { PacketColumns } from '../packet-columns.js'
 import { openingError } from '../source-file.js'
@@ -25,6 +26,7 @@ type Fields = Readonly<Record<string, string>>
 interface Probing {
   readonly ffprobe: string
   readonly stallMs: number
+  readonly limits: MediaLimits
   readonly signal: AbortSignal | undefined
 }
 
@@ -86,12 +88,13 @@ async function probe(
   path: string,
   entries: readonly string[],
   flags: readonly string[],
-  { ffprobe, stallMs, signal }: Probing,
+  { ffprobe, stallMs, limits, signal }: Probing,
 ): Promise<Probed> {
   signal?.throwIfAborted()
   const args = [
     '-v',
     'error',
+    ...['-max_alloc', String(PIECE_BYTES), '-max_pixels', String(limits.pixels)],
     ...inputFlags(path),
     ...flags,
     '-show_entries',
@@ -99,7 +102,10 @@ async function probe(
     '-of',
     'compact',
   ]
-  const child = spawn(ffprobe, [...args, inputName(path)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const within = limited(ffprobe, { memory: limits.memory, cpu: PROBE_SECONDS })
+  const child = spawn(within.program, [...within.args, ...args, inputName(path)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let stderr = ''
   child.stderr.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString()).slice(-STDERR_KEPT)
@@ -135,6 +141,7 @@ async function probe(
   if (stalled) {
     throw new StanflowError('MEDIA_TIMEOUT', `ffprobe said nothing of ${path} for ${stallMs / 1000} s`)
   }
+  if (child.signalCode === 'SIGXCPU') throw tooCostly(path, PROBE_SECONDS)
   if (child.signalCode !== null) {
     throw new StanflowError('MEDIA_CRASH', `ffprobe ended with ${child.signalCode} on ${path}`, {
       cause: stderr.trim(),

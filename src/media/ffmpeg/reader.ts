@@ -2,6 +2,7 @@ import { StanflowError } from '../../errors.js'
 import { judge } from '../demuxed.js'
 import { outputSize } from '../filters.js'
 import { FrameIndex, keyframeBefore } from '../frame-index.js'
+import { cpuSeconds, LIMITS, type MediaLimits, tooCostly, withinLimits } from '../limits.js'
 import { isUrl } from '../location.js'
 import type { FrameRequest, VideoInfo, VideoReader } from '../reader.js'
 import { withIndexFile } from '../remote/index-file.js'
@@ -17,12 +18,13 @@ export interface FfmpegOptions {
   readonly threads?: number
   /** A decoder that gives nothing for so long hangs. Default: 60 s. */
   readonly stallMs?: number
+  readonly limits?: MediaLimits
 }
 
 /** Reads videos with the ffmpeg and ffprobe programs, one child process a video. */
 export function createFfmpegReader(
   programs: FfmpegPrograms,
-  { threads = 1, stallMs = 60_000 }: FfmpegOptions = {},
+  { threads = 1, stallMs = 60_000, limits = LIMITS }: FfmpegOptions = {},
 ): VideoReader {
   const running = new Set<FfmpegRun>()
 
@@ -37,7 +39,7 @@ export function createFfmpegReader(
   async function* producedBy(request: FrameRequest): AsyncGenerator<Produced> {
     let { indices } = request
     for (;;) {
-      const run = new FfmpegRun(commandFor(programs, { ...request, indices }, threads), stallMs)
+      const run = new FfmpegRun(commandFor(programs, { ...request, indices }, { threads, limits }), stallMs)
       const stop = (): void => run.kill()
       request.signal?.addEventListener('abort', stop, { once: true })
       running.add(run)
@@ -48,7 +50,7 @@ export function createFfmpegReader(
           yield frame
         }
         request.signal?.throwIfAborted()
-        if (given === indices.length || !(await goesOn(run, request.video))) return
+        if (given === indices.length || !(await goesOn(run, request.video, limits))) return
         indices = indices.slice(given)
       } finally {
         request.signal?.removeEventListener('abort', stop)
@@ -61,9 +63,11 @@ export function createFfmpegReader(
   return {
     name: 'ffmpeg',
     async probe(path, signal) {
-      await checkSourceFile(path)
-      const probing = { ffprobe: programs.ffprobe, stallMs, signal }
-      return withIndexFile(path, signal, async (index) => judge(await demuxWithFfprobe(path, index, probing)))
+      await checkSourceFile(path, limits)
+      const probing = { ffprobe: programs.ffprobe, stallMs, limits, signal }
+      return withIndexFile(path, signal, async (index) =>
+        withinLimits(judge(await demuxWithFfprobe(path, index, probing)), limits),
+      )
     },
     frames: (request) => withStandIns(request, produced(request)),
     async close() {
@@ -134,10 +138,18 @@ function indexer(video: VideoInfo): (stamp: number) => number | undefined {
   return (stamp) => (Number.isNaN(stamp) ? undefined : index.at(stamp))
 }
 
+/** What libav says of a picture with more than `-max_pixels`. */
+const OVER_PIXELS = /exceeds specified max pixel count/
+
 /** Whether frames that are missing at the end of a run are to be had from another. @throws StanflowError */
-async function goesOn(run: FfmpegRun, { path, codec }: VideoInfo): Promise<boolean> {
+async function goesOn(run: FfmpegRun, video: VideoInfo, limits: MediaLimits): Promise<boolean> {
+  const { path, codec } = video
   const ending = await run.ending()
   const cause = run.said
+  if (ending === 'costly') throw tooCostly(path, cpuSeconds(video, limits))
+  if (OVER_PIXELS.test(cause)) {
+    throw new StanflowError('MEDIA_TOO_LARGE', `${path} has pictures that are too large amid it`, { cause })
+  }
   if (ending === 'crashed') {
     throw new StanflowError('MEDIA_CRASH', `ffmpeg ended abnormally on ${path}`, { cause })
   }

@@ -14,6 +14,8 @@ export type Ending =
   | 'done'
   /** Someone sent it a signal that asks to stop. */
   | 'stopped'
+  /** It took all the processor time it may have. */
+  | 'costly'
   | 'crashed'
 
 /** One ffmpeg process, read picture by picture. The n-th line of showinfo is about the n-th picture on the pipe. */
@@ -83,6 +85,7 @@ export class FfmpegRun {
     await this.#ended
     // ffmpeg answers a polite signal with status 255.
     if (/code 255|killed with signal SIG(INT|TERM|HUP)/.test(this.#failure)) return 'stopped'
+    if (/killed with signal SIGXCPU/.test(this.#failure)) return 'costly'
     return /killed with signal/.test(this.#failure) ? 'crashed' : 'done'
   }
 

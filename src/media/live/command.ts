@@ -1,4 +1,5 @@
 import { changeFilter } from '../change.js'
+import { LIMITS, MOST_LENGTH, PIECE_BYTES } from '../limits.js'
 import { fullUrl, type InputKind } from './address.js'
 import type { LiveSettings } from './settings.js'
 
@@ -27,12 +28,14 @@ export function liveCommand(
   { pieces, byArrival }: { readonly pieces: boolean; readonly byArrival: boolean },
 ): LiveCommand {
   const { hwaccel, hwaccelDevice, keyframesOnly, address } = settings
+  const { pixels: mostPixels } = settings.limits ?? LIMITS
   const input = inputOf(settings)
   return {
     pieces,
     stdin: input.stdin,
     args: [
       ...['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'info'],
+      ...['-max_alloc', String(PIECE_BYTES), '-max_pixels', String(mostPixels)],
       ...(hwaccel === 'none' ? [] : ['-hwaccel', hwaccel]),
       ...(hwaccel === 'none' || hwaccelDevice === undefined ? [] : ['-hwaccel_device', hwaccelDevice]),
       ...['-threads', '1', ...(keyframesOnly ? ['-skip_frame', 'nokey'] : [])],
@@ -98,13 +101,15 @@ function filters({ fps, size, region, keyframesOnly, measureChange }: LiveSettin
   const slot = (time: string): string => `floor(${time}*${fps})`
   const select = `isnan(prev_selected_t)+not(eq(${slot('t')},${slot('prev_selected_t')}))`
   const short = 'min(iw*sar,ih)'
+  // No picture is that long: a pixel's shape or a line of pixels would become gigabytes.
+  const side = (of: string): string => `clip(round(${size}*${of}/${short}),${size},${size * MOST_LENGTH})`
   return [
     ...(keyframesOnly ? [] : [`select='${select}'`]),
     'showinfo=checksum=0',
     ...(region === undefined
       ? []
       : [`crop=w=iw*${region.width}:h=ih*${region.height}:x=iw*${region.x}:y=ih*${region.y}`]),
-    `scale=w='max(${size},round(${size}*iw*sar/${short}))':h='max(${size},round(${size}*ih/${short}))':${SCALER}`,
+    `scale=w='${side('iw*sar')}':h='${side('ih')}':${SCALER}`,
     `format=rgb24,crop=${size}:${size},setsar=1`,
     ...(measureChange ? [changeFilter(fps)] : []),
   ].join(',')

@@ -3,6 +3,7 @@ import { type LiveAddress, redacted } from './address.js'
 
 /** What ffmpeg says, and what it means; the first that fits counts. */
 const MEANINGS: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/exceeds specified max pixel count/, 'MEDIA_TOO_LARGE'],
   [/401 Unauthorized|authorization failed|403 Forbidden|access denied/i, 'CAMERA_AUTH'],
   [/404 (Stream )?Not Found|No such file or directory/i, 'CAMERA_NOT_FOUND'],
   [

@@ -5,6 +5,7 @@ import type { LiveFrame } from '../../domain.js'
 import { StanflowError } from '../../errors.js'
 import { ByteReader } from '../byte-reader.js'
 import type { FfmpegPrograms } from '../ffmpeg/find.js'
+import { LIMITS, limited } from '../limits.js'
 import { StreamClock } from './clock.js'
 import { hasEnd, liveCommand } from './command.js'
 import { failure } from './failures.js'
@@ -58,7 +59,10 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
     if (signal.aborted) return true
     clock.restart()
     const command = liveCommand(settings, { pieces, byArrival })
-    const child = spawn(ffmpeg, command.args, {
+    // What other hardware decodes with reserves far more than it uses.
+    const { memory } = settings.hwaccel === 'none' ? (settings.limits ?? LIMITS) : {}
+    const within = limited(ffmpeg, { ...(memory !== undefined && { memory }) })
+    const child = spawn(within.program, [...within.args, ...command.args], {
       stdio: ['pipe', 'pipe', 'pipe', ...(command.pieces ? (['pipe'] as const) : [])],
       env: environment(),
     })

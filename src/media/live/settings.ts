@@ -1,4 +1,5 @@
 import type { StreamPiece } from '../../domain.js'
+import type { MediaLimits } from '../limits.js'
 import type { LiveAddress } from './address.js'
 
 export const HWACCELS = ['none', 'cuda', 'vaapi', 'qsv', 'videotoolbox'] as const
@@ -32,6 +33,8 @@ export interface LiveSettings {
   /** Seconds without a frame that count as a drop; and before the first. */
   readonly silence: number
   readonly patience: number
+  /** Of them pixels, and memory where the processor decodes. Default: `LIMITS`. */
+  readonly limits?: MediaLimits
   /** Of a file: begin again at its end. */
   readonly loop: boolean
   /** Say of each frame how much it changed. */

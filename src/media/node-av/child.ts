@@ -12,6 +12,8 @@ const OUT = 3
 /** Milliseconds of work without a record after which the parent hears that it goes on. */
 const SILENCE_MS = 5000
 let spoke = 0
+/** Microseconds of processor time at which the task in hand is to be given up. */
+let deadline = 0
 
 Log.setLevel(AV_LOG_ERROR)
 
@@ -28,7 +30,13 @@ function send(kind: number, value: number, body: Uint8Array = NOTHING): void {
 }
 
 function alive(): void {
+  if (processorTime() > deadline) throw new Failed('costly', 'no processor time is left')
   if (Date.now() - spoke > SILENCE_MS) send(Kind.alive, 0)
+}
+
+function processorTime(): number {
+  const { user, system } = process.cpuUsage()
+  return user + system
 }
 
 function writeAll(bytes: Uint8Array): void {
@@ -42,8 +50,9 @@ function writeAll(bytes: Uint8Array): void {
 
 function work(task: Task): void {
   spoke = Date.now()
+  deadline = processorTime() + task.cpu * 1e6
   if (task.kind === 'probe') {
-    const { head, packets } = demux(task.path, task.index, alive)
+    const { head, packets } = demux(task, alive)
     send(Kind.demuxed, 0, Buffer.from(JSON.stringify(head)))
     for (const { buffer, byteOffset, byteLength } of [packets.pts, packets.key])
       send(Kind.packets, 0, new Uint8Array(buffer, byteOffset, byteLength))

@@ -16,7 +16,7 @@ import type { Packets } from '../frame-times.js'
 import { inputName, inputOptions } from '../location.js'
 import { PacketColumns } from '../packet-columns.js'
 import { Failed } from './failed.js'
-import type { DemuxedHead } from './protocol.js'
+import type { DemuxedHead, Task } from './protocol.js'
 
 /** A file opened by libav, and its video stream. */
 export interface Opened {
@@ -72,8 +72,7 @@ function videoStream(format: FormatContext): Stream | undefined {
  * `alive` is called as it goes on.
  */
 export function demux(
-  path: string,
-  index: string | undefined,
+  { path, index }: Extract<Task, { kind: 'probe' }>,
   alive: () => void,
 ): { readonly head: DemuxedHead; readonly packets: Packets } {
   const { format, stream } = openVideo(path)

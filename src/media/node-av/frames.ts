@@ -7,7 +7,7 @@ import {
   FF_THREAD_FRAME,
   type FFVideoDecoder,
 } from 'node-av/constants'
-import { Codec, CodecContext, type FormatContext, Frame, Packet, type Stream } from 'node-av/lib'
+import { Codec, CodecContext, Dictionary, type FormatContext, Frame, Packet, type Stream } from 'node-av/lib'
 import { alphaDecoder, deinterlaceFilter, fitFilter, outputSize, type Size } from '../filters.js'
 import { FrameIndex, keyframeBefore } from '../frame-index.js'
 import type { VideoInfo } from '../reader.js'
@@ -15,6 +15,8 @@ import { closeVideo, openVideo } from './demux.js'
 import { Failed } from './failed.js'
 import { FilterChain } from './graph.js'
 import type { Task } from './protocol.js'
+
+type FrameTask = Extract<Task, { kind: 'frames' }>
 
 /** Decoding on is cheaper than seeking over so few frames. */
 const NEAR = 4
@@ -31,11 +33,11 @@ const RUN_UPS = [0, 1, 5, 30]
  * are overwritten by the next frame's.
  */
 export function* decodeFrames(
-  task: Extract<Task, { kind: 'frames' }>,
+  task: FrameTask,
   alive: () => void,
 ): Generator<{ index: number; pixels: Uint8Array }> {
   const { video } = task
-  const decoder = new Decoder(video, task.threads, alive)
+  const decoder = new Decoder(task, alive)
   const fit = new FilterChain(fitFilter(video, task.geometry), video.timeBase)
   const { width, height } = outputSize(video, task.geometry)
   const pixels = new Uint8Array(width * height * 3)
@@ -85,7 +87,7 @@ class Decoder {
   #held = false
   #counted = -1
 
-  constructor(video: VideoInfo, threads: number, alive: () => void) {
+  constructor({ video, threads, pixels }: FrameTask, alive: () => void) {
     this.#video = video
     this.#alive = alive
     this.#index = new FrameIndex(video)
@@ -102,7 +104,7 @@ class Decoder {
     this.#context.pktTimebase = stream.timeBase
     this.#context.threadCount = threads
     this.#context.threadType = FF_THREAD_FRAME
-    if (this.#context.open2Sync(codec, null) < 0)
+    if (this.#context.open2Sync(codec, Dictionary.fromObject({ max_pixels: String(pixels) })) < 0)
       throw new Failed('unsupported', `the decoder for ${video.codec} does not open`)
     this.#packet.alloc()
     this.#frame.alloc()

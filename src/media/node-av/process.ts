@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { StanflowError } from '../../errors.js'
 import { ByteReader } from '../byte-reader.js'
+import { limited } from '../limits.js'
 import { HEADER_BYTES, Kind, type Task } from './protocol.js'
 
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url))
@@ -25,11 +26,14 @@ export class DecoderProcess {
   #exited = false
   #busy = false
 
-  constructor(stallMs: number) {
+  /** `memory`: bytes that it may take. */
+  constructor(stallMs: number, memory: number) {
+    const { program, args } = limited(process.execPath, { memory })
     this.#child = fork(CHILD, {
+      execPath: program,
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'ipc'],
       // What libav allocates is seen by no garbage collector: it had better run often.
-      execArgv: ['--max-semi-space-size=1'],
+      execArgv: [...args, '--max-semi-space-size=1'],
       serialization: 'advanced',
     })
     this.#pipe = this.#child.stdio[3] as Readable

@@ -1,6 +1,7 @@
 import { StanflowError } from '../../errors.js'
 import { type Demuxed, judge } from '../demuxed.js'
 import { outputSize } from '../filters.js'
+import { cpuSeconds, LIMITS, type MediaLimits, PROBE_SECONDS, tooCostly, withinLimits } from '../limits.js'
 import type { FrameRequest, VideoReader } from '../reader.js'
 import { withIndexFile } from '../remote/index-file.js'
 import { checkSourceFile, checkStillThere, openingError } from '../source-file.js'
@@ -13,17 +14,22 @@ export interface NodeAvOptions {
   readonly threads?: number
   /** A decoder that gives nothing for so long hangs. Default: 60 s. */
   readonly stallMs?: number
+  readonly limits?: MediaLimits
 }
 
 /** Reads videos with libav in child processes: no ffmpeg program needed, exact seeking, crashes contained. */
-export function createNodeAvReader({ threads = 1, stallMs = 60_000 }: NodeAvOptions = {}): VideoReader {
+export function createNodeAvReader({
+  threads = 1,
+  stallMs = 60_000,
+  limits = LIMITS,
+}: NodeAvOptions = {}): VideoReader {
   const idle: DecoderProcess[] = []
   const running = new Set<DecoderProcess>()
 
   const take = (): DecoderProcess => {
     for (let decoder = idle.pop(); decoder !== undefined; decoder = idle.pop())
       if (decoder.usable) return decoder
-    return new DecoderProcess(stallMs)
+    return new DecoderProcess(stallMs, limits.memory)
   }
 
   /** What a task gives. Left early, its process is ended: it may be deep in a decoder. */
@@ -45,7 +51,7 @@ export function createNodeAvReader({ threads = 1, stallMs = 60_000 }: NodeAvOpti
         if (record.kind === Kind.end) return
         if (record.kind === Kind.alive) continue
         if (record.kind === Kind.failed)
-          throw await failed(path, JSON.parse(Buffer.from(record.body).toString()), decoder.stderr)
+          throw await failed(path, JSON.parse(Buffer.from(record.body).toString()), decoder.stderr, task)
         yield record
       }
     } catch (error) {
@@ -68,11 +74,15 @@ export function createNodeAvReader({ threads = 1, stallMs = 60_000 }: NodeAvOpti
     name: 'node-av',
 
     async probe(path, signal) {
-      await checkSourceFile(path)
+      await checkSourceFile(path, limits)
       let head: DemuxedHead | undefined
       const columns: Uint8Array[] = []
       await withIndexFile(path, signal, async (index) => {
-        for await (const { kind, body } of records(path, { kind: 'probe', path, index }, signal)) {
+        for await (const { kind, body } of records(
+          path,
+          { kind: 'probe', path, index, cpu: PROBE_SECONDS, pixels: limits.pixels },
+          signal,
+        )) {
           if (kind === Kind.demuxed) head = JSON.parse(Buffer.from(body).toString()) as DemuxedHead
           else columns.push(body)
         }
@@ -82,7 +92,7 @@ export function createNodeAvReader({ threads = 1, stallMs = 60_000 }: NodeAvOpti
         throw new StanflowError('INTERNAL', 'the decoder process left a probe unfinished')
       }
       const packets = { pts: new Float64Array(pts.buffer, pts.byteOffset, pts.byteLength / 8), key }
-      return judge({ ...head, packets } satisfies Demuxed)
+      return withinLimits(judge({ ...head, packets } satisfies Demuxed), limits)
     },
 
     frames(request) {
@@ -93,6 +103,8 @@ export function createNodeAvReader({ threads = 1, stallMs = 60_000 }: NodeAvOpti
         indices: request.indices,
         geometry: request.geometry,
         threads,
+        cpu: cpuSeconds(video, limits),
+        pixels: limits.pixels,
       }
       return withStandIns(request, produced(request, records(video.path, task, signal, allocate)))
     },
@@ -114,7 +126,12 @@ async function* produced(
     yield { index, time: frameTime(video, index), ...size, pixels }
 }
 
-async function failed(path: string, { stage, detail }: Failure, stderr: string): Promise<StanflowError> {
+async function failed(
+  path: string,
+  { stage, detail }: Failure,
+  stderr: string,
+  { cpu }: Task,
+): Promise<StanflowError> {
   const cause = [detail, stderr].filter(Boolean).join('\n')
   switch (stage) {
     case 'open':
@@ -125,6 +142,8 @@ async function failed(path: string, { stage, detail }: Failure, stderr: string):
       return new StanflowError('MEDIA_UNSUPPORTED', `${path}: ${detail}`, { cause })
     case 'read':
       return new StanflowError('INPUT_READ', `${path} cannot be read to its end`, { cause })
+    case 'costly':
+      return tooCostly(path, cpu)
     case 'decode':
       return new StanflowError('MEDIA_DECODE', `${path} cannot be decoded: ${detail}`, { cause })
   }
