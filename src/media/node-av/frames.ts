@@ -7,7 +7,7 @@ import {
   FF_THREAD_FRAME,
   type FFVideoDecoder,
 } from 'node-av/constants'
-import { Codec, CodecContext, Dictionary, type FormatContext, Frame, Packet, type Stream } from 'node-av/lib'
+import { Codec, CodecContext, type FormatContext, Frame, Packet, type Stream } from 'node-av/lib'
 import { alphaDecoder, deinterlaceFilter, fitFilter, outputSize, type Size } from '../filters.js'
 import { FrameIndex, keyframeBefore } from '../frame-index.js'
 import type { VideoInfo } from '../reader.js'
@@ -103,8 +103,10 @@ class Decoder {
     this.#context.parametersToContext(stream.codecpar)
     this.#context.pktTimebase = stream.timeBase
     this.#context.threadCount = threads
+    // Given to open2Sync in a dictionary, it would be freed twice.
+    this.#context.setOption('max_pixels', String(pixels))
     this.#context.threadType = FF_THREAD_FRAME
-    if (this.#context.open2Sync(codec, Dictionary.fromObject({ max_pixels: String(pixels) })) < 0)
+    if (this.#context.open2Sync(codec, null) < 0)
       throw new Failed('unsupported', `the decoder for ${video.codec} does not open`)
     this.#packet.alloc()
     this.#frame.alloc()
