@@ -2,11 +2,12 @@ import { BACKOFF, type Backoff } from '../src/alerts/backoff.js'
 import type { Receiver } from '../src/alerts/receiver.js'
 import { openKafka } from '../src/connect/kafka/open.js'
 import { Wire } from '../src/connect/kafka/wire.js'
-import { StanflowError } from '../src/errors.js'
+import { asStanflowError, StanflowError } from '../src/errors.js'
 import { type Logger, silentLog } from '../src/telemetry/log.js'
 import type { Metrics } from '../src/telemetry/metrics.js'
 import { ReceiverJob } from './alerts/job.js'
-import { groupName, type KafkaOptions, requireTopics } from './kafka.js'
+import { awaitBroker, reachCluster } from './cluster.js'
+import { groupName, type KafkaOptions } from './kafka.js'
 
 export type { Receiver }
 
@@ -30,6 +31,8 @@ export interface AlertsHooks {
   readonly metrics?: Metrics
   /** Every receiver stands ready: what comes from now on reaches it. */
   readonly onReady?: () => void
+  /** For probes: what is waited for, if anything. */
+  readonly onWaiting?: (waiting: () => string | undefined) => void
 }
 
 export interface AlertsSummary {
@@ -38,10 +41,13 @@ export interface AlertsSummary {
   readonly deadLetters: number
 }
 
-/** Events → webhooks, each at least once, in order per source and receiver, until aborted. @throws StanflowError */
+/**
+ * Events → webhooks, each at least once, in order per source and receiver, until aborted. A broker that is away is waited
+ * for. @throws StanflowError
+ */
 export async function alerts(options: AlertsOptions, hooks: AlertsHooks): Promise<AlertsSummary> {
   const { kafka, prefix, registry, receivers, from, tries, sessionTimeout, backoff } = options
-  const { signal, log = silentLog(), metrics, onReady } = hooks
+  const { signal, log = silentLog(), metrics, onReady, onWaiting } = hooks
   const twice = receivers.find(({ name }, i) => receivers.findIndex((one) => one.name === name) !== i)
   if (twice !== undefined) throw new StanflowError('CONFIG_INVALID', `Two webhooks are called ${twice.name}.`)
   const client = await openKafka(kafka)
@@ -51,14 +57,34 @@ export async function alerts(options: AlertsOptions, hooks: AlertsHooks): Promis
   signal.addEventListener('abort', end)
   if (signal.aborted) end()
   try {
-    const admin = await client.admin()
-    const [topic = ''] = await requireTopics(admin, prefix, ['events', 'dead-letter'])
-    const producer = await client.producer()
+    let isReached = false
+    onWaiting?.(() => (isReached ? undefined : 'the broker is waited for'))
+    const awaiting = awaitBroker({ log, signal: ended.signal })
+    const { admin, topics } = await reachCluster(
+      client,
+      { prefix, topics: ['events', 'dead-letter'] },
+      awaiting,
+    )
+    const [topic = ''] = topics
+    const producer = await awaiting(() => client.producer())
+    isReached = true
     const wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
     let waiting = receivers.length
     const running = receivers.map((receiver) => {
       const job = new ReceiverJob({
-        ...{ receiver, prefix, topic, from, client, admin, producer, wire, log, signal: ended.signal },
+        ...{
+          receiver,
+          prefix,
+          topic,
+          from,
+          client,
+          admin,
+          producer,
+          wire,
+          log,
+          awaiting,
+          signal: ended.signal,
+        },
         group: `${options.group ?? groupName(prefix, 'alerts')}.${receiver.name}`,
         backoff: { ...BACKOFF, tries, ...backoff },
         sessionTimeoutMs: sessionTimeout * 1000,
@@ -80,8 +106,10 @@ export async function alerts(options: AlertsOptions, hooks: AlertsHooks): Promis
     })
     const results = await Promise.allSettled(running)
     await producer.close()
-    const broken = results.find((one) => one.status === 'rejected')
-    if (broken !== undefined) throw broken.reason
+    const broken = results.flatMap((one) => (one.status === 'rejected' ? [asStanflowError(one.reason)] : []))
+    // Others were told to end because of the one that could not go on.
+    const [why] = [...broken.filter(({ code }) => code !== 'STOPPED'), ...broken]
+    if (why !== undefined) throw why
     return counts
   } finally {
     signal.removeEventListener('abort', end)

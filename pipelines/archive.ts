@@ -1,5 +1,4 @@
 import { openKafka } from '../src/connect/kafka/open.js'
-import { persist } from '../src/persist.js'
 import { silentLog } from '../src/telemetry/log.js'
 import { ArchiveJob } from './archive/job.js'
 import type { ArchiveHooks, ArchiveOptions, ArchiveSummary } from './archive/options.js'
@@ -13,16 +12,21 @@ export async function archive(options: ArchiveOptions, hooks: ArchiveHooks = {})
   const client = hooks.client ?? (await openKafka(options.kafka))
   const places = new Places(options.s3)
   try {
-    let isReached = false
-    hooks.onWaiting?.(() => (isReached ? undefined : 'the broker is waited for'))
+    let waiting = (): string | undefined => 'the broker is waited for'
+    hooks.onWaiting?.(() => waiting())
     const { log = silentLog(), signal = new AbortController().signal } = hooks
-    const again = awaitBroker({ log, signal })
+    const awaiting = awaitBroker({ log, signal })
     const { prefix } = options
-    const { admin, topics } = await reachCluster(client, { prefix, topics: ['embeddings', 'labels'] }, again)
-    const producer = await persist(() => client.producer(), again)
-    isReached = true
+    const { admin, topics } = await reachCluster(
+      client,
+      { prefix, topics: ['embeddings', 'labels'] },
+      awaiting,
+    )
+    const producer = await awaiting(() => client.producer())
     const place = places.results(options.to)
-    return await new ArchiveJob({ options, hooks, client, admin, topics, place, producer, again }).run()
+    const job = new ArchiveJob({ options, hooks, client, admin, topics, place, producer, awaiting })
+    waiting = () => job.waitsFor
+    return await job.run()
   } finally {
     await places.close()
     await client.close()

@@ -2,7 +2,6 @@ import { samplingSlug } from '../src/connect/files/layout.js'
 import { Intake, type IntakeOptions } from '../src/connect/kafka/delivery/intake.js'
 import { openKafka } from '../src/connect/kafka/open.js'
 import { openReader } from '../src/media/open-reader.js'
-import { persist } from '../src/persist.js'
 import { silentLog } from '../src/telemetry/log.js'
 import { Metrics } from '../src/telemetry/metrics.js'
 import { awaitBroker, reachCluster } from './cluster.js'
@@ -19,10 +18,12 @@ export type { ConsumeHooks, ConsumeOptions, ConsumeSummary }
 /** The first two are what it takes in. */
 const TOPICS = ['videos', 'clips', 'embeddings', 'labels', 'dead-letter'] as const
 const TRANSACTION_TIMEOUT_MS = 60_000
+const S3_ATTEMPTS = 3
 
 /**
  * Videos and clips from their topics → embeddings, labels and dead letters in theirs, each exactly once. A broker that is
  * away is waited for.
+ * @throws StanflowError STOPPED where it was told to end before there was a broker; whatever waiting does not mend
  */
 export async function consume(options: ConsumeOptions, hooks: ConsumeHooks = {}): Promise<ConsumeSummary> {
   const { log = silentLog(), metrics = new Metrics({ process: false }) } = hooks
@@ -32,15 +33,16 @@ export async function consume(options: ConsumeOptions, hooks: ConsumeHooks = {})
   try {
     let waiting: () => string | undefined = () => 'the broker is waited for'
     hooks.onWaiting?.(() => waiting())
-    const again = awaitBroker({ log, signal: hooks.signal ?? new AbortController().signal })
-    const reached = await reachCluster(client, { prefix: options.prefix, topics: TOPICS }, again)
+    const awaiting = awaitBroker({ log, signal: hooks.signal ?? new AbortController().signal })
+    const reached = await reachCluster(client, { prefix: options.prefix, topics: TOPICS }, awaiting)
     const { admin, topics } = reached
     waiting = () => 'the model is being loaded'
     const { model, why: engine } = await openModel(options)
     closing.push(() => model.close())
     const { reader, why } = await openReader(options.reader, limitsGiven(options))
     closing.push(() => reader.close())
-    const places = new Places(options.s3)
+    // What is away is waited for in here, where others go on meanwhile.
+    const places = new Places({ attempts: S3_ATTEMPTS, ...options.s3 })
     closing.push(() => places.close())
     const labels = await embedLabels(model, options)
     const notes = modelNotes(model.info)
@@ -63,9 +65,10 @@ export async function consume(options: ConsumeOptions, hooks: ConsumeHooks = {})
         assigned: (partitions) => log.info({ partitions: partitions.length }, 'partitions assigned'),
       },
     }
-    const intake = await persist(() => Intake.open(intaking), again)
+    const intake = await awaiting(() => Intake.open(intaking))
     const job = new ConsumeJob({ options, hooks, log, metrics, model, reader, places, labels, intake })
-    waiting = () => (intake.lanes.every(({ open }) => open) ? undefined : 'partitions are being taken over')
+    waiting = () =>
+      intake.lanes.every(({ open }) => open) ? job.waitsFor : 'partitions are being taken over'
     hooks.onReady?.()
     try {
       await job.run()

@@ -39,7 +39,11 @@ export async function ingest(options: IngestOptions, hooks: IngestHooks = {}): P
     const info = loaded?.model.info
     const places = new Places(options.s3)
     closing.push(() => places.close())
-    const destination = await openDestination({ options, places, info, log, giveUp: giveUp.signal, onLine })
+    const { signal = new AbortController().signal } = hooks
+    if (options.to.kind === 'kafka' || isSplit) hooks.onWaiting?.(() => 'the broker is waited for')
+    const destination = await openDestination({
+      ...{ options, places, info, log, onLine, signal, giveUp: giveUp.signal },
+    })
     closing.push(() => destination.sink.close())
     const about = { model: info && modelName(info), modelDigest: info?.digest, engine: loaded?.why }
     const notes = info === undefined ? [] : modelNotes(info)

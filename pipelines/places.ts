@@ -68,6 +68,17 @@ export class Places {
     return readStart(localPath(uri), bytes)
   }
 
+  /** Whether the bucket that an object lies in answers at all, be it with a no. */
+  async answers(uri: string): Promise<boolean> {
+    try {
+      const { bucket } = parseS3(uri)
+      for await (const _ of this.s3.list({ bucket, key: '' }, 1)) break
+      return true
+    } catch (error) {
+      return !(error instanceof StanflowError) || error.code !== 'S3_UNAVAILABLE'
+    }
+  }
+
   /** Makes a video readable, until it is closed. */
   async reach(video: Pick<Video, 'path' | 'bytes' | 'etag'>): Promise<Reachable> {
     if (!isS3(video.path)) {

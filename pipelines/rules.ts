@@ -1,7 +1,6 @@
 import { Intake, type IntakeOptions } from '../src/connect/kafka/delivery/intake.js'
 import { openKafka } from '../src/connect/kafka/open.js'
 import { StanflowError } from '../src/errors.js'
-import { persist } from '../src/persist.js'
 import { silentLog } from '../src/telemetry/log.js'
 import { Metrics } from '../src/telemetry/metrics.js'
 import { awaitBroker, reachCluster } from './cluster.js'
@@ -26,10 +25,10 @@ export async function rules(options: RulesOptions, hooks: RulesHooks = {}): Prom
   try {
     let waiting: () => string | undefined = () => 'the broker is waited for'
     hooks.onWaiting?.(() => waiting())
-    const again = awaitBroker({ log, signal })
-    const { admin, topics } = await reachCluster(client, { prefix, topics: TOPICS }, again)
+    const awaiting = awaitBroker({ log, signal })
+    const { admin, topics } = await reachCluster(client, { prefix, topics: TOPICS }, awaiting)
     const [labels = '', state = ''] = topics
-    const partitions = async (topic: string) => (await persist(() => admin.ranges(topic), again)).length
+    const partitions = async (topic: string) => (await awaiting(() => admin.ranges(topic))).length
     if ((await partitions(state)) < (await partitions(labels))) {
       throw new StanflowError(
         'KAFKA_TOPIC_MISSING',
@@ -59,7 +58,7 @@ export async function rules(options: RulesOptions, hooks: RulesHooks = {}): Prom
         },
       },
     }
-    const intake = await persist(() => Intake.open(intaking), again)
+    const intake = await awaiting(() => Intake.open(intaking))
     job = new RulesJob({ options, client, admin, intake, log, metrics, signal })
     metrics.watch({ lanes: () => intake.lanes, clipsInFlight: () => 0 })
     waiting = () => (intake.lanes.every(({ open }) => open) ? undefined : 'partitions are being taken over')

@@ -93,6 +93,7 @@ const CATALOGUE = {
   KAFKA_UNCERTAIN:
     'The broker did not say in time whether it took the transaction; it is settled when work goes on.',
   KAFKA_FAILED: 'The message is what the broker says.',
+  STOPPED: 'Nothing was begun; start it again when the broker is there.',
   INDEX_MISSING: 'Make one with `stanflow index --from OUT --to INDEX`, or check the place.',
   INDEX_MODEL:
     'Vectors of two models cannot be compared; `stanflow index models --to INDEX` shows what it has.',

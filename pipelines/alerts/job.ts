@@ -6,6 +6,7 @@ import {
   type Admin,
   type ConsumedRecord,
   type Consumer,
+  type ConsumerOptions,
   type KafkaClient,
   type Producer,
   partitionKey,
@@ -19,6 +20,7 @@ import type { Wire } from '../../src/connect/kafka/wire.js'
 import { asStanflowError, StanflowError } from '../../src/errors.js'
 import { patience, persist } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
+import type { Awaiting } from '../cluster.js'
 import { processName } from '../kafka.js'
 
 /** On a dead letter: who did not take it. Sent again, the event is for that receiver alone. */
@@ -42,6 +44,8 @@ export interface JobParts {
   readonly producer: Producer
   readonly wire: Wire
   readonly log: Logger
+  /** Waits for a broker that is away. */
+  readonly awaiting: Awaiting
   readonly signal: AbortSignal
   readonly onOutcome: (outcome: 'taken' | 'failed' | 'dead-letter') => void
 }
@@ -75,9 +79,9 @@ export class ReceiverJob {
   }
 
   async run(onReady: () => void): Promise<void> {
-    const { client, group, topic, sessionTimeoutMs, signal } = this.#parts
+    const { client, group, topic, sessionTimeoutMs, signal, awaiting } = this.#parts
     const early: (readonly TopicPartition[])[] = []
-    this.#consumer = await client.consumer({
+    const joining: ConsumerOptions = {
       ...{ group, topics: [topic], clientId: processName(), sessionTimeout: sessionTimeoutMs },
       events: {
         assigned: (partitions) => {
@@ -87,7 +91,8 @@ export class ReceiverJob {
         records: (batch) => this.#take(batch),
         failed: (error) => this.#fail(error),
       },
-    })
+    }
+    this.#consumer = await awaiting(() => client.consumer(joining))
     const stop = (): void => this.#wake()
     signal.addEventListener('abort', stop)
     try {
@@ -110,7 +115,7 @@ export class ReceiverJob {
   }
 
   async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
-    const { admin, group, topic, from, log } = this.#parts
+    const { admin, group, topic, from, log, awaiting } = this.#parts
     const now = new Set(partitions.map(partitionKey))
     for (const [key, held] of this.#held) {
       if (now.has(key)) continue
@@ -120,7 +125,9 @@ export class ReceiverJob {
     const fresh = partitions.filter((at) => !this.#held.has(partitionKey(at)))
     if (fresh.length === 0) return
     try {
-      const [stood, ranges] = await Promise.all([admin.checkpoints(group, topic), admin.ranges(topic)])
+      const [stood, ranges] = await awaiting(() =>
+        Promise.all([admin.checkpoints(group, topic), admin.ranges(topic)]),
+      )
       for (const at of fresh) {
         const range = ranges.find(({ partition }) => partition === at.partition) ?? { low: 0n, high: 0n }
         const known = stood.find(({ partition }) => partition === at.partition)?.offset

@@ -32,15 +32,19 @@ export class Rows {
     return this.#deadLetters
   }
 
-  /** `undefined` where it is a dead letter. @throws StanflowError what is no fault of the record's */
-  async of(at: TopicPartition, record: ConsumedRecord): Promise<Row | undefined> {
+  /**
+   * `undefined` where it is a dead letter.
+   * @param isBuried whether it would be one already
+   * @throws StanflowError what is no fault of the record's
+   */
+  async of(at: TopicPartition, record: ConsumedRecord, isBuried: boolean): Promise<Row | undefined> {
     try {
       return await this.#decoded(at, record)
     } catch (thrown) {
       const error = asStanflowError(thrown)
       // All else the next record would meet alike.
       if (error.code !== 'KAFKA_SCHEMA') throw error
-      await this.#bury(at, record, error)
+      if (!isBuried) await this.#bury(at, record, error)
       return undefined
     }
   }

@@ -3,23 +3,20 @@ import { deadLetter, placeText } from '../../src/connect/kafka/dead-letter.js'
 import type { Work } from '../../src/connect/kafka/delivery/work.js'
 import { topicName } from '../../src/connect/kafka/topics.js'
 import type { ErrorCode, StanflowError } from '../../src/errors.js'
-import { type Again, patience } from '../../src/persist.js'
+import { type Again, patience, persist } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import type { Metrics } from '../../src/telemetry/metrics.js'
-import type { Traced } from '../../src/telemetry/trace.js'
+import type { Errand } from './errand.js'
 import { Forbidden } from './forbidden.js'
-
-/** A record that something went wrong with. */
-export interface Failed {
-  readonly work: Work
-  readonly trace: Traced
-  /** Where its bytes lie, if not in the record. */
-  readonly uri: string
-}
+import { Outages } from './outages.js'
 
 export interface FailuresOptions {
   readonly prefix: string
   readonly group: string
+  /** Seconds that an object may fail for, while its bucket answers. */
+  readonly patience: number
+  /** Whether the bucket of an object answers. */
+  readonly answers: (uri: string) => Promise<boolean>
   /** Aborted when everything is to end: what fails then may be sound. */
   readonly signal: AbortSignal
   readonly log: Logger
@@ -41,10 +38,13 @@ export class Failures {
   readonly #options: FailuresOptions
   readonly #fatal = new Subject<never>()
   readonly #forbidden = new Forbidden()
+  readonly #outages: Outages
   #deadLetters = 0
 
   constructor(options: FailuresOptions) {
+    const { patience: seconds, answers } = options
     this.#options = options
+    this.#outages = new Outages({ patience: seconds * 1000, answers })
     this.fatal = this.#fatal.asObservable()
   }
 
@@ -52,24 +52,43 @@ export class Failures {
     return this.#deadLetters
   }
 
-  /** Waits for what passes, as long as work on a record counts. */
-  again(work: Work): Again {
+  /** Waits for what passes, as long as work on a record counts. Whoever uses it says when the record goes on. */
+  again(errand: Errand): Again {
     const { signal, log } = this.#options
+    const { work } = errand
+    let since = 0
     return async (error, tries) => {
+      if (!PASSING.includes(error.code)) return false
+      if (tries === 0) since = Date.now()
+      errand.wait(`${error.code}: ${error.message}`)
+      if (error.code === 'S3_UNAVAILABLE' && (await this.#outages.isOwnFault(errand.uri, since))) return false
       const wait = patience({
         ...{ passing: PASSING, signal: AbortSignal.any([signal, work.signal]) },
         onWait: ({ code, message: reason }) => log.warn({ code, reason, at: placeOf(work) }, 'tried again'),
       })
-      return PASSING.includes(error.code) && wait(error, tries)
+      return wait(error, tries)
+    }
+  }
+
+  /** Does a step for a record, however long what it needs is away. */
+  async persist<T>(errand: Errand, step: () => Promise<T>): Promise<T> {
+    try {
+      return await persist(step, this.again(errand))
+    } finally {
+      await errand.goOn()
     }
   }
 
   /** Bytes of what lies there came. */
   readable(uri: string): void {
     this.#forbidden.readable(uri)
+    this.#outages.readable(uri)
   }
 
-  failed({ work, trace, uri }: Failed, error: StanflowError): void {
+  failed(errand: Errand, error: StanflowError): void {
+    const { work, trace, uri } = errand
+    errand.leave()
+    work.goOn()
     const bury = (): void => this.#bury(work, error, trace)
     // What looks like a damaged video while everything is being stopped may be none.
     if (this.#isOver(work)) trace.end()
@@ -82,7 +101,7 @@ export class Failures {
     return work.signal.aborted || this.#options.signal.aborted
   }
 
-  #bury(work: Work, error: StanflowError, trace: Traced): void {
+  #bury(work: Work, error: StanflowError, trace: Errand['trace']): void {
     if (this.#isOver(work)) return
     const { log, metrics, prefix, group } = this.#options
     const attempts = Math.max(1, work.deaths)

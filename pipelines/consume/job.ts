@@ -1,49 +1,26 @@
-import {
-  concatMap,
-  connect,
-  EMPTY,
-  filter,
-  from,
-  lastValueFrom,
-  merge,
-  mergeMap,
-  type Observable,
-  of,
-  takeUntil,
-  tap,
-} from 'rxjs'
-import {
-  Budget,
-  decode,
-  type Encoded,
-  FramePool,
-  type OpenVideo,
-  pull,
-  sampleClips,
-} from '../../operators/index.js'
-import { withFrames } from '../../src/connect/kafka/claim-check.js'
+import { concatMap, EMPTY, from, lastValueFrom, mergeMap, of, takeUntil } from 'rxjs'
+import { Budget, type Encoded, FramePool, pull } from '../../operators/index.js'
 import { placeText } from '../../src/connect/kafka/dead-letter.js'
 import type { Intake } from '../../src/connect/kafka/delivery/intake.js'
 import type { Work } from '../../src/connect/kafka/delivery/work.js'
-import type { ClipRecord } from '../../src/connect/kafka/records.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
-import type { Clip, LabelledEmbedding, Video } from '../../src/domain.js'
+import type { LabelledEmbedding, Video } from '../../src/domain.js'
 import type { LoadedModel } from '../../src/engine/engine.js'
-import { asStanflowError, StanflowError } from '../../src/errors.js'
+import { StanflowError } from '../../src/errors.js'
 import type { VideoReader } from '../../src/media/reader.js'
-import { type Again, persist } from '../../src/persist.js'
+import { persist } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import type { Metrics } from '../../src/telemetry/metrics.js'
 import { embedClips } from '../embed-clips.js'
 import type { EmbeddedLabels } from '../label-set.js'
-import { limitsGiven, openVideo } from '../open-video.js'
+import { limitsGiven } from '../open-video.js'
 import type { Places } from '../places.js'
-import { until } from '../streams.js'
+import { Errand } from './errand.js'
 import { Failures } from './failures.js'
-import { jpegClip } from './jpeg-clip.js'
 import type { ConsumeHooks, ConsumeOptions } from './options.js'
-import { type Request, requestsOf } from './orders.js'
+import { Orders, type Request, spanOf } from './orders.js'
 import { type ResultContext, resultRecords } from './result-records.js'
+import { Sources } from './sources.js'
 
 export interface ConsumeParts {
   readonly options: ConsumeOptions
@@ -57,36 +34,59 @@ export interface ConsumeParts {
   readonly intake: Intake
 }
 
+const PATIENCE_SECONDS = 300
+
 /** The picture: records → videos → frames → clips → batches → embeddings → labels → records. */
 export class ConsumeJob {
   readonly #parts: ConsumeParts
   readonly #context: ResultContext
   readonly #signal: AbortSignal
   readonly #failures: Failures
+  readonly #orders: Orders
+  readonly #sources: Sources
   readonly #decoding: Budget
   readonly #clips: Budget
   readonly #pool = new FramePool()
-  /** By identity: what the operators carry is the video. */
   readonly #requests = new WeakMap<Video, Request>()
   readonly #counts = { inputs: 0, clips: 0 }
+  /** What results wait for before they can be written down. */
+  #results: string | undefined
 
   constructor(parts: ConsumeParts) {
-    const { options, hooks, labels, intake, metrics, log } = parts
-    const { prefix, group, registry, concurrency, batch } = options
+    const { options, hooks, model, reader, labels, intake, metrics, log, places } = parts
+    const { prefix, group, registry, concurrency, batch, sampling, attempts } = options
+    const { patience = PATIENCE_SECONDS } = options
+    const signal = hooks.signal ?? new AbortController().signal
+    const answers = (uri: string): Promise<boolean> => places.answers(uri)
+    const failures = new Failures({ prefix, group, patience, answers, signal, log, metrics })
+    const wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
     this.#parts = parts
-    this.#signal = hooks.signal ?? new AbortController().signal
-    this.#failures = new Failures({ prefix, group, signal: this.#signal, log, metrics })
+    this.#signal = signal
+    this.#failures = failures
     this.#decoding = new Budget(concurrency)
     // One batch in the model, one being gathered, and one clip under way in every decoder.
     this.#clips = new Budget(2 * batch + concurrency)
-    const wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
     this.#context = { wire, prefix, group, labelSet: labels?.digest }
     metrics.batchSize(batch)
+    this.#orders = new Orders({ prefix, wire, places, sampling, attempts, failures, log, metrics })
+    this.#sources = new Sources({
+      ...{ places, reader, info: model.info, pool: this.#pool, budget: this.#clips, failures, signal },
+      ...limitsGiven(options),
+      requestOf: (video) => this.#of(video),
+      onComplete: (request) => this.#complete(request),
+    })
     metrics.watch({ lanes: () => intake.lanes, clipsInFlight: () => this.#clips.inFlight })
   }
 
   get counts(): { readonly inputs: number; readonly clips: number; readonly deadLetters: number } {
     return { ...this.#counts, deadLetters: this.#failures.deadLetters }
+  }
+
+  /** What is waited for where nothing at all goes on for it. */
+  get waitsFor(): string | undefined {
+    if (this.#results !== undefined) return this.#results
+    const busy = this.#parts.intake.lanes.filter(({ queued, inWork }) => queued + inWork > 0)
+    return busy.every(({ waitsFor }) => waitsFor !== undefined) ? busy[0]?.waitsFor : undefined
   }
 
   async run(): Promise<void> {
@@ -98,9 +98,11 @@ export class ConsumeJob {
     }
     if (this.#signal.aborted) drain()
     this.#signal.addEventListener('abort', drain, { once: true })
-    const results = pull(this.#incoming(), this.#decoding).pipe(
-      tap((request) => this.#begin(request)),
-      connect((requests) => merge(this.#ofVideos(requests), this.#ofClips(requests))),
+    const results = pull(intake.works(), this.#decoding).pipe(
+      mergeMap((work) =>
+        from(this.#begin(work)).pipe(mergeMap((request) => (request ? of(request) : EMPTY))),
+      ),
+      this.#sources.clips(),
       embedClips({
         ...{ model, labels: labels?.set, pool: this.#pool },
         ...{ size: options.batch, deadline: options.batchDeadline * 1000 },
@@ -117,96 +119,38 @@ export class ConsumeJob {
     }
   }
 
-  #incoming(): AsyncGenerator<Request> {
-    const { options, places, intake, log, metrics } = this.#parts
-    const { prefix, sampling, attempts } = options
-    const { wire } = this.#context
-    return requestsOf(counted(intake.works(), this.#counts), {
-      ...{ prefix, wire, places, sampling, attempts, log, metrics },
-      ...{ decoding: this.#decoding, failures: this.#failures },
-    })
-  }
-
-  #begin(request: Request): void {
-    this.#decoding.take()
-    this.#requests.set(request.video, request)
-  }
-
-  #ofVideos(requests: Observable<Request>): Observable<Clip> {
-    const onFailure = (video: Video, error: StanflowError): void => this.#failed(this.#of(video), error)
-    return requests.pipe(
-      filter(({ clip }) => clip === undefined),
-      concatMap(({ video }) => of(video)),
-      decode({ open: (video) => this.#open(video), budget: this.#clips, onFailure }),
-      sampleClips({
-        ...{ modelDigest: this.#parts.model.info.digest, pool: this.#pool, budget: this.#clips, onFailure },
-        sampling: (video) => this.#of(video).sampling,
-        onComplete: (video) => this.#complete(this.#of(video)),
-      }),
-      tap(({ video }) => this.#of(video).work.cut()),
-    )
-  }
-
-  #ofClips(requests: Observable<Request>): Observable<Clip> {
-    return requests.pipe(
-      filter(({ clip }) => clip !== undefined),
-      mergeMap((request) => from(this.#picture(request)).pipe(mergeMap((clip) => (clip ? of(clip) : EMPTY)))),
-    )
-  }
-
-  async #open(video: Video): Promise<OpenVideo> {
-    const { places, reader, model } = this.#parts
-    const { work, sampling, uri } = this.#of(video)
-    const opened = await openVideo(video, work.skip, {
-      ...{ places, reader, pool: this.#pool, sampling, side: model.info.size },
-      signal: AbortSignal.any([this.#signal, work.signal]),
-      again: this.#failures.again(work),
-      ...limitsGiven(this.#parts.options),
-    })
-    this.#failures.readable(uri)
-    return { plans: opened.plans, frames: inTurn(opened.frames, work) }
-  }
-
-  /** A clip that came with its pictures; undefined where there is none to be had. */
-  async #picture(request: Request): Promise<Clip | undefined> {
-    const { clip, video, work } = request
-    try {
-      await this.#clips.room()
-      if (clip === undefined || work.signal.aborted) return undefined
-      this.#clips.take()
-      const made = await this.#pictured(clip, video, this.#failures.again(work)).catch((error: unknown) => {
-        this.#clips.give()
-        throw error
-      })
-      work.cut()
-      this.#complete(request)
-      return made
-    } catch (error) {
-      this.#failed(request, asStanflowError(error))
-      return undefined
-    }
-  }
-
-  async #pictured(clip: ClipRecord, video: Video, again: Again): Promise<Clip> {
-    const { model, places, options } = this.#parts
-    const { frames, size: side, digest: modelDigest } = model.info
-    const read = (uri: string, bytes: number): Promise<Uint8Array> => places.read(uri, bytes)
-    const whole = await persist(() => withFrames(clip, read), again)
-    if (whole !== clip) this.#failures.readable(clip.claim?.uri ?? '')
-    return jpegClip(whole, video, { frames, side, modelDigest, pool: this.#pool, ...limitsGiven(options) })
+  async #begin(work: Work): Promise<Request | undefined> {
+    this.#counts.inputs++
+    const errand = new Errand({ work, trace: spanOf(work), places: this.#decoding })
+    const request = await this.#orders.request(errand)
+    if (request !== undefined) this.#requests.set(request.video, request)
+    return request
   }
 
   /** Hands results to the records they belong to, which commit them in order. */
   async #give(batch: readonly Encoded<LabelledEmbedding>[]): Promise<void> {
     const { log, metrics } = this.#parts
     for (const { video, embedding } of batch) {
-      const { work, slug, trace } = this.#of(video)
-      const records = () => resultRecords(embedding, slug, trace.carried, this.#context)
+      const { errand, slug } = this.#of(video)
+      const { work, trace } = errand
+      const again = this.#failures.again(errand)
       try {
-        work.give(await persist(records, this.#failures.again(work)))
+        const records = await persist(
+          () => resultRecords(embedding, slug, trace.carried, this.#context),
+          (error, tries) => {
+            // The next results would fare alike.
+            this.#results = `${error.code}: ${error.message}`
+            return again(error, tries)
+          },
+        )
+        work.give(records)
       } catch (error) {
         if (!work.signal.aborted) throw error
         continue
+      } finally {
+        this.#results = undefined
+        // Not waited for: whoever has its place may wait for room among clips, which is made in here.
+        void errand.goOn()
       }
       const { clipId, source, start, end } = embedding
       log.debug({ clipId, source, start, end }, 'clip embedded')
@@ -216,9 +160,10 @@ export class ConsumeJob {
     this.#clips.give(batch.length)
   }
 
-  #complete({ work, trace, leave, video }: Request): void {
+  #complete({ errand, video }: Request): void {
+    const { work, trace } = errand
     work.end()
-    leave()
+    errand.leave()
     const { log, metrics } = this.#parts
     void work.settled.then(() => {
       trace.end()
@@ -228,29 +173,9 @@ export class ConsumeJob {
     })
   }
 
-  #failed(request: Request, error: StanflowError): void {
-    request.leave()
-    this.#failures.failed(request, error)
-  }
-
   #of(video: Video): Request {
     const request = this.#requests.get(video)
     if (request === undefined) throw new StanflowError('INTERNAL', `${video.source} was not asked for`)
     return request
-  }
-}
-
-async function* counted<T>(items: AsyncIterable<T>, counts: { inputs: number }): AsyncGenerator<T> {
-  for await (const item of items) {
-    counts.inputs++
-    yield item
-  }
-}
-
-/** Frames, unless results of the record wait too long behind those of an earlier one. */
-async function* inTurn<T>(frames: AsyncIterable<T>, work: Work): AsyncGenerator<T> {
-  for await (const frame of until(work.signal, frames)) {
-    await work.room()
-    yield frame
   }
 }

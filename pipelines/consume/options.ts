@@ -25,6 +25,8 @@ export interface ConsumeOptions extends ModelOptions, KafkaOptions {
   readonly sessionTimeout: number
   /** Deaths of the process at one message before it goes to the dead letters. */
   readonly attempts: number
+  /** Seconds that an object may fail for, while its bucket answers, before it goes to the dead letters. Default 300. */
+  readonly patience?: number
 }
 
 export interface ConsumeSummary {

@@ -1,4 +1,3 @@
-import type { Budget } from '../../operators/index.js'
 import { samplingSlug } from '../../src/connect/files/layout.js'
 import { placeText } from '../../src/connect/kafka/dead-letter.js'
 import type { Work } from '../../src/connect/kafka/delivery/work.js'
@@ -8,25 +7,24 @@ import { topicName } from '../../src/connect/kafka/topics.js'
 import type { Wire } from '../../src/connect/kafka/wire.js'
 import type { Sampling, Video } from '../../src/domain.js'
 import { asStanflowError, StanflowError } from '../../src/errors.js'
-import { type Again, persist } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import type { Metrics } from '../../src/telemetry/metrics.js'
 import { beginSpan, type Traced } from '../../src/telemetry/trace.js'
 import type { Places } from '../places.js'
-import type { Failed, Failures } from './failures.js'
+import type { Errand } from './errand.js'
+import type { Failures } from './failures.js'
 import { momentOf } from './jpeg-clip.js'
 import { samplingOf, videoOf } from './requests.js'
 
-/** A record on its way through the pipeline. */
-export interface Request extends Failed {
+/** What a record asks for. */
+export interface Request {
+  readonly errand: Errand
   readonly video: Video
   readonly sampling: Sampling
   /** As results say it. */
   readonly slug: string
   /** Set where the record is of a clip, not of a video. */
   readonly clip?: ClipRecord
-  /** Gives back its place among what is decoded; once. */
-  readonly leave: () => void
 }
 
 export interface OrdersOptions {
@@ -37,85 +35,75 @@ export interface OrdersOptions {
   readonly sampling: Sampling
   /** Deaths that are too many. */
   readonly attempts: number
-  /** A request that leaves gives its place back; whoever takes it takes one. */
-  readonly decoding: Budget
   readonly failures: Failures
   readonly log: Logger
   readonly metrics: Metrics
 }
 
-/** What a record asks for. */
 type Order = { readonly clip: ClipRecord } | { readonly video: VideoRecord }
 
-/** Work as requests, one after the other; what cannot be one is a failure. */
-export async function* requestsOf(
-  works: AsyncIterable<Work>,
-  options: OrdersOptions,
-): AsyncGenerator<Request, void, undefined> {
-  const { failures, metrics, log } = options
-  for await (const work of works) {
-    const { value, headers, offset } = work.record
+/** The span of a record's way through here, below that of whoever sent it. */
+export function spanOf({ at, record }: Work): Traced {
+  const facts = { 'messaging.destination.name': at.topic, 'messaging.kafka.offset': Number(record.offset) }
+  return beginSpan('stanflow.consume', 'consumer', facts, traceOf(record.headers))
+}
+
+/** Records as requests; what cannot be one is a failure. */
+export class Orders {
+  readonly #options: OrdersOptions
+
+  constructor(options: OrdersOptions) {
+    this.#options = options
+  }
+
+  /** Undefined where there is nothing to do, or nothing to be done. */
+  async request(errand: Errand): Promise<Request | undefined> {
+    const { failures, metrics, log, attempts } = this.#options
+    const { work, trace } = errand
+    const { value } = work.record
     // A tombstone: the video is to be forgotten, which is nothing to do here.
     if (value === null) {
       work.end()
-      continue
+      errand.leave()
+      trace.end()
+      return undefined
     }
     const begun = performance.now()
-    const at = {
-      'messaging.destination.name': work.at.topic,
-      'messaging.kafka.offset': Number(offset),
-    }
-    const trace = beginSpan('stanflow.consume', 'consumer', at, traceOf(headers))
-    let uri = ''
     try {
-      if (work.quarantined) throw quarantined(work, options.attempts)
-      const again = failures.again(work)
-      const order = await persist(() => orderOf(work, value, options), again)
-      uri = uriOf(order)
-      const request = await requestOf(order, { work, trace, uri }, again, options)
-      // Nothing that is done for it counts any more.
+      if (work.quarantined) throw quarantined(work, attempts)
+      const order = await failures.persist(errand, () => this.#order(work, value))
+      errand.uri = 'clip' in order ? (order.clip.claim?.uri ?? '') : order.video.uri
+      const request = await this.#request(order, errand)
       if (work.signal.aborted) {
         trace.end()
-        continue
+        return undefined
       }
-      // Whoever takes the request takes its place too, so it is given back from here on only.
-      work.signal.addEventListener('abort', request.leave, { once: true })
       metrics.stage('open', performance.now() - begun)
-      log.debug({ source: request.video.source, at: placeText(work.at, offset) }, 'input begun')
-      yield request
+      log.debug({ source: request.video.source, at: placeText(work.at, work.record.offset) }, 'input begun')
+      return request
     } catch (thrown) {
-      failures.failed({ work, trace, uri }, asStanflowError(thrown))
+      failures.failed(errand, asStanflowError(thrown))
+      return undefined
     }
   }
-}
 
-async function orderOf({ at }: Work, value: Buffer, { wire, prefix }: OrdersOptions): Promise<Order> {
-  if (at.topic === topicName(prefix, 'clips')) return { clip: await wire.decode('clip', value) }
-  return { video: await wire.decode('video', value) }
-}
-
-/** Where bytes lie that are not in the record itself. */
-const uriOf = (order: Order): string => ('clip' in order ? (order.clip.claim?.uri ?? '') : order.video.uri)
-
-async function requestOf(
-  order: Order,
-  shared: { readonly work: Work; readonly trace: Traced; readonly uri: string },
-  again: Again,
-  { decoding, places, sampling: own }: OrdersOptions,
-): Promise<Request> {
-  let left = false
-  const leave = (): void => {
-    if (!left) decoding.give()
-    left = true
+  async #order({ at }: Work, value: Buffer): Promise<Order> {
+    const { wire, prefix } = this.#options
+    if (at.topic === topicName(prefix, 'clips')) return { clip: await wire.decode('clip', value) }
+    return { video: await wire.decode('video', value) }
   }
-  if ('clip' in order) {
-    const { clip } = order
-    const sampling: Sampling = { kind: 'uniform', frames: own.frames }
-    return { ...shared, leave, video: momentOf(clip), sampling, slug: `clip-${own.frames}`, clip }
+
+  async #request(order: Order, errand: Errand): Promise<Request> {
+    const { places, failures, sampling: own } = this.#options
+    if ('clip' in order) {
+      const { clip } = order
+      const sampling: Sampling = { kind: 'uniform', frames: own.frames }
+      return { errand, video: momentOf(clip), sampling, slug: `clip-${own.frames}`, clip }
+    }
+    const sampling = samplingOf(order.video.sample, own)
+    const video = await failures.persist(errand, () => videoOf(order.video, places))
+    return { errand, video, sampling, slug: samplingSlug(sampling) }
   }
-  const sampling = samplingOf(order.video.sample, own)
-  const video = await persist(() => videoOf(order.video, places), again)
-  return { ...shared, leave, video, sampling, slug: samplingSlug(sampling) }
 }
 
 function quarantined({ deaths, at, record }: Work, attempts: number): StanflowError {

@@ -9,7 +9,8 @@ import type { ErrorCode } from '../../src/errors.js'
 import { patience, persist } from '../../src/persist.js'
 import { silentLog } from '../../src/telemetry/log.js'
 import type { BehindFacts } from '../../src/telemetry/metrics.js'
-import { type KafkaOptions, requireTopics } from '../kafka.js'
+import { awaitBroker, reachCluster } from '../cluster.js'
+import type { KafkaOptions } from '../kafka.js'
 import type { Feed } from './feed.js'
 import { partitionMark } from './marks.js'
 import type { IndexHooks } from './options.js'
@@ -41,9 +42,12 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
   const stop = new AbortController()
   let records: AsyncGenerator<ReadRecord, void, undefined> | undefined
   try {
-    const admin = await client.admin()
-    const topics = await requireTopics(admin, prefix, ['embeddings', 'labels'])
-    const cluster = await admin.clusterId()
+    let isReached = false
+    hooks.onWaiting?.(() => (isReached ? undefined : 'the broker is waited for'))
+    const awaiting = awaitBroker({ log, signal })
+    const reached = await reachCluster(client, { prefix, topics: ['embeddings', 'labels'] }, awaiting)
+    const { admin, topics } = reached
+    const cluster = await awaiting(() => admin.clusterId())
     const markOf = (record: Pick<ReadRecord, 'topic' | 'partition'>): string => partitionMark(cluster, record)
     const decoder = new Decoder({
       wire: new Wire({ prefix, ...(registry !== undefined && { registry }) }),
@@ -51,7 +55,10 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
     })
     const offsets = new Map<string, bigint>()
     for (const topic of topics) {
-      const partitions = (await admin.ranges(topic)).map(({ partition }) => ({ topic, partition }))
+      const partitions = (await awaiting(() => admin.ranges(topic))).map(({ partition }) => ({
+        topic,
+        partition,
+      }))
       const marks = await index.marksOf(partitions.map(markOf))
       for (const at of partitions) {
         const mark = marks.get(markOf(at))
@@ -65,6 +72,7 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
     )
     const ended = AbortSignal.any([signal, stop.signal])
     records = readTopics({ client, admin, topics, from: { offsets }, toEnd: false, signal: ended })
+    isReached = true
     let next = records.next()
     next.catch(() => undefined)
     hooks.onReady?.()

@@ -43,6 +43,8 @@ export interface IndexHooks {
   readonly log?: Logger
   readonly metrics?: Metrics
   readonly onReady?: () => void
+  /** For probes: what is waited for, if anything. */
+  readonly onWaiting?: (waiting: () => string | undefined) => void
   readonly onProgress?: (progress: {
     readonly clips: number
     readonly read: number

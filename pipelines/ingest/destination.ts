@@ -17,6 +17,8 @@ export interface DestinationParts {
   readonly info: ModelInfo | undefined
   readonly log: Logger
   readonly giveUp: AbortSignal
+  /** Aborted when all is to end. */
+  readonly signal: AbortSignal
   readonly onLine: (line: string) => void
 }
 
@@ -28,10 +30,10 @@ export interface OpenDestination {
 
 /** @throws StanflowError KAFKA_*, OUTPUT_*, S3_* */
 export async function openDestination(parts: DestinationParts): Promise<OpenDestination> {
-  const { options, places, info, log, giveUp, onLine } = parts
+  const { options, places, info, log, giveUp, signal, onLine } = parts
   const { to, checkpointSeconds, side } = options
   if (to.kind === 'lines') return { sink: linesSink(onLine) }
-  if (to.kind === 'kafka') return { sink: await kafkaSink({ ...to, log, giveUp }) }
+  if (to.kind === 'kafka') return { sink: await kafkaSink({ ...to, log, giveUp, signal }) }
   if (to.kind === 'place') {
     if (info === undefined) throw new StanflowError('INTERNAL', 'Results were to be stored without a model.')
     const { format, place } = to
@@ -39,7 +41,7 @@ export async function openDestination(parts: DestinationParts): Promise<OpenDest
   }
   const { place, ...kafka } = to
   const beside = place === undefined ? {} : { place: places.results(place) }
-  const clips = await ClipsOut.open({ ...kafka, ...beside, log, giveUp, side })
+  const clips = await ClipsOut.open({ ...kafka, ...beside, log, giveUp, signal, side })
   const { out } = clips
   const sink: LiveSink = {
     results: async () => undefined,

@@ -9,8 +9,9 @@ import type { Event } from '../../src/domain.js'
 import { asStanflowError, type ErrorCode } from '../../src/errors.js'
 import { pauseMs } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
+import { awaitBroker, reachCluster } from '../cluster.js'
 import { resultRecords } from '../consume/result-records.js'
-import { type KafkaOptions, requireTopics } from '../kafka.js'
+import type { KafkaOptions } from '../kafka.js'
 import type { LiveSink, Result } from './sink.js'
 
 /** Trying again does not help. */
@@ -30,6 +31,8 @@ export interface KafkaSinkOptions extends KafkaOptions {
   readonly log: Logger
   /** Aborted when what cannot be sent is to be given up. */
   readonly giveUp: AbortSignal
+  /** Aborted when it is to end: a broker that was away all the time is not waited for any more. */
+  readonly signal: AbortSignal
 }
 
 /** A producer to the topics, which waits for brokers that are away. */
@@ -48,11 +51,11 @@ export class KafkaOut {
     this.#options = options
   }
 
-  /** @throws StanflowError KAFKA_* */
+  /** Waits for a broker that is away. @throws StanflowError KAFKA_*, STOPPED */
   static async open(options: KafkaSinkOptions): Promise<KafkaOut> {
     const client = await openKafka(options.kafka)
     try {
-      await requireTopics(await client.admin(), options.prefix, options.topics)
+      await reachCluster(client, options, awaitBroker(options))
       return new KafkaOut(client, options)
     } catch (error) {
       await client.close()

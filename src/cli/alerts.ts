@@ -55,8 +55,8 @@ async function run(command: Command): Promise<void> {
       ...{ receivers: told, from, tries: config.webhookTries, sessionTimeout: config.sessionTimeout },
       ...(config.group !== undefined && { group: config.group }),
     }
-    const summary = await watched('alerts', config, ({ log, metrics, ready }) =>
-      alerts(options, { signal: drain.signal, log, metrics, onReady: ready }),
+    const summary = await watched('alerts', config, ({ log, metrics, ready, waiting }) =>
+      alerts(options, { signal: drain.signal, log, metrics, onReady: ready, onWaiting: waiting }),
     )
     const { taken, failed, deadLetters } = summary
     const text = `${plural(taken, 'event')} delivered, ${failed} failed tries, ${plural(deadLetters, 'dead letter')}`

@@ -10,8 +10,8 @@ import { watched } from './watched.js'
 
 const KEYS: readonly ConfigKey[] = [
   ...[...CLUSTER, ...keysOf('Model', 'Limits', 'Clips', 'Labels', 'S3')],
-  ...(['group', 'sessionTimeout', 'attempts', 'batchDeadline', 'listen'] as const),
-  ...(['batch', 'concurrency', 'reader', 'json'] as const),
+  ...(['group', 'sessionTimeout', 'attempts', 'patience', 'batchDeadline'] as const),
+  ...(['batch', 'concurrency', 'reader', 'listen', 'json'] as const),
 ]
 
 const EXAMPLES = `
@@ -35,13 +35,14 @@ export function addConsumeCommand(program: Command): void {
 async function run(command: Command): Promise<void> {
   const settings = await readSettings(command)
   const { config } = settings
-  const { prefix, sessionTimeout, attempts, batchDeadline } = config
+  const { prefix, sessionTimeout, attempts, patience, batchDeadline } = config
   const { consume } = await import('../../pipelines/consume.js')
   const { groupName } = await import('../../pipelines/kafka.js')
   const options: ConsumeOptions = {
     ...(await modelJob(settings)),
     ...(await kafkaOptions(config)),
-    ...{ group: config.group ?? groupName(prefix, 'consume'), sessionTimeout, attempts, batchDeadline },
+    ...{ group: config.group ?? groupName(prefix, 'consume'), sessionTimeout, batchDeadline },
+    ...{ attempts, patience },
   }
   const drain = drainOnSignals(() => undefined)
   try {

@@ -8,17 +8,20 @@ const USAGE: readonly ErrorCode[] = ['USAGE_INVALID', 'CONFIG_INVALID']
 
 /**
  * Tells on stderr what ended the command, as two lines or, for machines, as one JSON object; answers with the exit
- * status: 2 for usage and configuration, else 1. Stacks are shown with STANFLOW_DEBUG=1.
+ * status: 2 for usage and configuration, 0 for an end that was asked for, else 1. Stacks are shown with STANFLOW_DEBUG=1.
  */
 export function fail(thrown: unknown, { json }: { readonly json: boolean }): number {
   const error = thrown instanceof CommanderError ? fromCommander(thrown) : asStanflowError(thrown)
   const { code, message, hint } = error
-  if (json) {
+  if (code === 'STOPPED' && !json) {
+    process.stderr.write(`${printable(message)}\n`)
+  } else if (json) {
     process.stderr.write(`${JSON.stringify({ event: 'error', code, message, hint })}\n`)
   } else {
     process.stderr.write(`error ${code}: ${printable(message)}\nhint: ${printable(hint)}\n`)
   }
   if (process.env.STANFLOW_DEBUG === '1') process.stderr.write(`${inspect(thrown)}\n`)
+  if (code === 'STOPPED') return 0
   return USAGE.includes(code) ? 2 : 1
 }
 

@@ -85,8 +85,10 @@ async function follow(options: IndexOptions, config: Config): Promise<IndexSumma
     return await watched(
       'index',
       config,
-      ({ log, metrics, ready }) =>
-        indexMoments({ ...options, kafka }, { signal: drain.signal, log, metrics, onReady: ready }),
+      ({ log, metrics, ready, waiting }) => {
+        const hooks = { signal: drain.signal, log, metrics, onReady: ready, onWaiting: waiting }
+        return indexMoments({ ...options, kafka }, hooks)
+      },
       [options.to],
     )
   } finally {

@@ -313,6 +313,10 @@ export const configSchema = z.object({
     group: 'Kafka',
     about: 'deaths of the process at one message before it goes to the dead letters',
   }),
+  patience: key(duration(86_400), 300, {
+    group: 'Kafka',
+    about: 'an object that fails for so long, while its bucket answers, goes to the dead letters',
+  }),
   batchDeadline: key(duration(60), 0.1, {
     group: 'Kafka',
     about: 'a batch that is not full goes to the model after so long',

@@ -13,6 +13,8 @@ export interface LaneFacts {
   readonly inWork: number
   /** Seconds since the oldest record was written that was taken in and is not done with; 0 where there is none. */
   readonly behind: number
+  /** What a record of it waits for, if one does. */
+  readonly waitsFor?: string
 }
 
 /** What is told of a partition of which only that is known. */
@@ -205,6 +207,11 @@ export class Metrics {
     lanes('stanflow_lag', 'Records of a held partition that are not committed yet', ({ lag }) => lag)
     lanes('stanflow_queued', 'Records fetched that wait for work', ({ queued }) => queued)
     lanes('stanflow_in_work', 'Records being worked on', ({ inWork }) => inWork)
+    lanes(
+      'stanflow_waiting',
+      '1 where a record waits for a bucket or registry that is away',
+      ({ waitsFor }) => (waitsFor === undefined ? 0 : 1),
+    )
     new Gauge({
       ...{
         name: 'stanflow_clips_in_flight',

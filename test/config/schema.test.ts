@@ -62,6 +62,7 @@ const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[Co
   replicas: { text: '2', yaml: 2, value: 2 },
   sessionTimeout: { text: '6s', yaml: 6, value: 6 },
   attempts: { text: '5', yaml: 5, value: 5 },
+  patience: { text: '90s', yaml: '90s', value: 90 },
   gate: { text: 'on', yaml: true, value: true },
   record: { text: '/media', yaml: '/media', value: '/media' },
   rules: { text: '/rules.yaml', yaml: '/rules.yaml', value: '/rules.yaml' },

@@ -26,6 +26,8 @@ export interface S3Settings {
   readonly pathStyle?: boolean
   /** Seconds without an answer, or without a byte of it, after which a call is tried again. Default 30. */
   readonly timeoutSeconds?: number
+  /** Of a call, before it fails; AWS_MAX_ATTEMPTS counts more. Default 10. */
+  readonly attempts?: number
   /** For callers that have their own; default: the standard chain. */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string }
 }
@@ -53,7 +55,7 @@ export class S3 {
   readonly #timeoutMs: number
 
   constructor(settings: S3Settings = {}) {
-    const { timeoutSeconds = 30, credentials } = settings
+    const { timeoutSeconds = 30, attempts = ATTEMPTS, credentials } = settings
     const { env } = process
     // It would warn of Node versions that will be too old one day, amid the progress lines.
     env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
@@ -69,7 +71,7 @@ export class S3 {
       // A bucket of AWS's elsewhere: asked again where it says it is.
       followRegionRedirects: true,
       retryMode: 'standard',
-      maxAttempts: Number(env.AWS_MAX_ATTEMPTS) || ATTEMPTS,
+      maxAttempts: Number(env.AWS_MAX_ATTEMPTS) || attempts,
       requestHandler: {
         connectionTimeout: Math.min(this.#timeoutMs, 10_000),
         requestTimeout: this.#timeoutMs,

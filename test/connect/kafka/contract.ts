@@ -230,7 +230,9 @@ export function contract(name: ClientName): void {
       await producer.send([0, 1].map((partition) => record(name_, `first ${partition}`, { partition })))
       await until(() => one.got.length === 1 && two.got.length === 1, 'a record each')
       const { partition } = two.held()[0] as TopicPartition
-      await two.consumer.commit([{ topic: name_, partition, offset: 1n, metadata: 'kept' }])
+      const kept = { topic: name_, partition, offset: 1n, metadata: 'kept' }
+      await two.consumer.commit([kept])
+      assert.deepEqual(await admin.checkpoints(group, name_), [kept])
       assert.equal((await admin.members(group)).length, 2)
       await two.consumer.stop()
       await until(() => one.held().length === 2, 'one holds both again')

@@ -8,17 +8,11 @@ import {
   type TopicPartition,
 } from '../client.js'
 import { within } from '../errors.js'
+import { HeldPartitions } from '../held.js'
 import { confluentError } from './errors.js'
 import { Heard } from './heard.js'
 import { type Conf, called, type Library, type LibraryConsumer, type LibraryMessage } from './library.js'
 import { libraryOffset } from './producer.js'
-
-interface Held {
-  readonly at: TopicPartition
-  /** Of the next record to hand on; absent until started. */
-  position?: bigint
-  paused: boolean
-}
 
 const CONNECT_MS = 10_000
 const STOP_MS = 10_000
@@ -42,7 +36,7 @@ const HOPELESS: readonly string[] = ['KAFKA_AUTH', 'KAFKA_TLS', 'KAFKA_FORBIDDEN
 export class ConfluentConsumer implements Consumer {
   readonly #consumer: LibraryConsumer
   readonly #options: ConsumerOptions
-  #held = new Map<string, Held>()
+  readonly #held = new HeldPartitions()
   #isMember = false
   #isAssigning = false
   #stopped = false
@@ -108,25 +102,16 @@ export class ConfluentConsumer implements Consumer {
   }
 
   start(at: TopicPartition, offset: bigint): void {
-    const held = this.#held.get(partitionKey(at))
-    if (held === undefined) return
-    held.position = offset
-    held.paused = false
-    this.#assign()
+    if (this.#held.start(at, offset)) this.#assign()
   }
 
   pause(at: TopicPartition): void {
-    const held = this.#held.get(partitionKey(at))
-    if (held === undefined || held.paused) return
-    held.paused = true
-    if (held.position !== undefined) this.#quietly(() => this.#consumer.pause([at]))
+    // One that was not started is not the library's yet.
+    if (this.#held.pause(at)?.position !== undefined) this.#quietly(() => this.#consumer.pause([at]))
   }
 
   resume(at: TopicPartition): void {
-    const held = this.#held.get(partitionKey(at))
-    if (held?.position === undefined || !held.paused) return
-    held.paused = false
-    this.#quietly(() => this.#consumer.resume([at]))
+    if (this.#held.resume(at)) this.#quietly(() => this.#consumer.resume([at]))
   }
 
   async commit(checkpoints: readonly Checkpoint[]): Promise<void> {
@@ -188,16 +173,10 @@ export class ConfluentConsumer implements Consumer {
       this.#quietly(() => this.#consumer.unassign())
       if (!this.#stopped) this.#options.events.rebalancing?.()
     } else if (code === ASSIGNED) {
-      const before = this.#held
-      this.#held = new Map(
-        list.map(({ topic, partition }) => {
-          const at = { topic, partition }
-          return [partitionKey(at), before.get(partitionKey(at)) ?? { at, paused: true }]
-        }),
-      )
+      this.#held.assign(list.map(({ topic, partition }) => ({ topic, partition })))
       this.#isMember = true
       this.#assignNow()
-      this.#options.events.assigned([...this.#held.values()].map(({ at }) => at))
+      this.#options.events.assigned(this.#held.all.map(({ at }) => at))
       this.#joined()
     }
   }
@@ -213,29 +192,26 @@ export class ConfluentConsumer implements Consumer {
   }
 
   #assignNow(): void {
-    const started = [...this.#held.values()].flatMap(({ at, position }) =>
+    const started = this.#held.all.flatMap(({ at, position }) =>
       position === undefined ? [] : [{ ...at, offset: Number(position) }],
     )
     this.#quietly(() => this.#consumer.assign(started))
-    const paused = [...this.#held.values()].filter(({ paused, position }) => paused && position !== undefined)
+    const paused = this.#held.all.filter(({ paused, position }) => paused && position !== undefined)
     if (paused.length > 0) this.#quietly(() => this.#consumer.pause(paused.map(({ at }) => at)))
   }
 
   #take(messages: readonly LibraryMessage[]): void {
-    const byPartition = new Map<string, ConsumedRecord[]>()
+    const fetched = new Map<string, { readonly at: TopicPartition; readonly records: ConsumedRecord[] }>()
     for (const message of messages) {
       const { topic, partition } = message
       const key = partitionKey({ topic, partition })
-      const held = this.#held.get(key)
-      const record = consumed(message)
-      // What was fetched before a rebalance or a start is not what is asked for now.
-      if (held?.position === undefined || record.offset < held.position) continue
-      held.position = record.offset + 1n
-      byPartition.set(key, [...(byPartition.get(key) ?? []), record])
+      const of = fetched.get(key) ?? { at: { topic, partition }, records: [] }
+      of.records.push(consumed(message))
+      fetched.set(key, of)
     }
-    for (const [key, records] of byPartition) {
-      const at = this.#held.get(key)?.at
-      if (at !== undefined) this.#options.events.records({ ...at, records, high: this.#high(at, records) })
+    for (const { at, records: all } of fetched.values()) {
+      const { records } = this.#held.take(at, all, (all.at(-1)?.offset ?? -1n) + 1n)
+      if (records.length > 0) this.#options.events.records({ ...at, records, high: this.#high(at, records) })
     }
   }
 

@@ -7,7 +7,7 @@ import {
   type TopicPartition,
   type TransactionalProducer,
 } from '../client.js'
-import { FRESH, type Note, noteText, parseNote, takenOver } from './note.js'
+import { FRESH, letGo, type Note, noteText, parseNote, takenOver } from './note.js'
 
 export interface HoldOptions {
   readonly at: TopicPartition
@@ -51,18 +51,38 @@ export class Hold {
     return new Hold(options, await client.transactional(id, transactionTimeout))
   }
 
+  /**
+   * Says, where this process's note stands at a partition, that it let go in order: for one whose own hold is of no use
+   * any more. @throws StanflowError KAFKA_*
+   */
+  static async letGo(options: HoldOptions): Promise<void> {
+    const hold = await Hold.take(options)
+    try {
+      const { found, offset } = await hold.#found()
+      if (found.by === options.me) await hold.commit([], { offset, note: letGo(found) })
+    } finally {
+      await hold.close()
+    }
+  }
+
   /** Where the group stands, with this process's own note, not committed yet; and the next offset there will be. */
   async standing(): Promise<Standing & { readonly high: bigint }> {
-    const { at, admin, group, me, recipe, attempts } = this.#options
+    const { admin, group, me, recipe, attempts } = this.#options
+    const { found, offset, high } = await this.#found()
+    const members = found.by === undefined || found.by === me ? [] : await admin.members(group)
+    const note = takenOver(found, { me, recipe, attempts, isAlive: (by) => members.includes(by) })
+    return { offset, note, high }
+  }
+
+  async #found(): Promise<{ readonly found: Note; readonly offset: bigint; readonly high: bigint }> {
+    const { at, admin, group } = this.#options
     const { topic, partition } = at
     const committed = (await admin.checkpoints(group, topic)).find((one) => one.partition === partition)
     const range = (await admin.ranges(topic)).find((one) => one.partition === partition)
     if (range === undefined) throw new StanflowError('KAFKA_TOPIC_MISSING', `${partitionKey(at)} is gone.`)
     const isThere = committed !== undefined && committed.offset >= range.low
     const found = isThere ? parseNote(committed.metadata) : FRESH
-    const members = found.by === undefined || found.by === me ? [] : await admin.members(group)
-    const note = takenOver(found, { me, recipe, attempts, isAlive: (by) => members.includes(by) })
-    return { offset: isThere ? committed.offset : range.low, note, high: range.high }
+    return { found, offset: isThere ? committed.offset : range.low, high: range.high }
   }
 
   /** Records and standing, in one transaction. @throws StanflowError KAFKA_*; the hold is of no use then */

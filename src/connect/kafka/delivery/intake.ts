@@ -1,6 +1,6 @@
 import type { StanflowError } from '../../../errors.js'
 import { type Admin, type Consumer, type KafkaClient, partitionKey, type TopicPartition } from '../client.js'
-import { Lane, type LaneEvents } from './lane.js'
+import { Lane, type LaneEvents, type LaneFacts } from './lane.js'
 import type { Work } from './work.js'
 
 export interface IntakeOptions {
@@ -68,7 +68,7 @@ export class Intake {
     for (const partitions of early) this.#assigned(partitions)
   }
 
-  get lanes(): readonly (TopicPartition & Lane['facts'])[] {
+  get lanes(): readonly (TopicPartition & LaneFacts)[] {
     return [...this.#lanes.values()].map((lane) => ({ ...lane.at, ...lane.facts }))
   }
 
@@ -100,7 +100,8 @@ export class Intake {
   async close(): Promise<void> {
     this.drain()
     const lanes = [...this.#lanes.values()]
-    if (this.#failure === undefined) await Promise.all(lanes.map((lane) => lane.release()))
+    // After a failure too: who ended in order did not die at a record.
+    await Promise.all(lanes.map((lane) => lane.release()))
     await Promise.all(lanes.map((lane) => lane.close()))
     await Promise.all(this.#closing)
     await this.#consumer?.stop()

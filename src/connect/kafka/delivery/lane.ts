@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asStanflowError, type StanflowError } from '../../../errors.js'
 import { pauseMs } from '../../../persist.js'
-import type { Consumer, RecordBatch, TopicPartition } from '../client.js'
+import { type Consumer, partitionKey, type RecordBatch, type TopicPartition } from '../client.js'
+import { within } from '../errors.js'
 import { type Cut, cut } from './cut.js'
 import { Hold, type HoldOptions, type Standing } from './hold.js'
-import { FRESH, isSuspect } from './note.js'
+import { FRESH, isSuspect, letGo } from './note.js'
 import { Queue } from './queue.js'
 import { Work } from './work.js'
 
@@ -23,6 +24,18 @@ export interface LaneEvents {
   readonly failed: (error: StanflowError) => void
 }
 
+/** How a partition stands, to whoever watches. */
+export interface LaneFacts {
+  readonly queued: number
+  readonly inWork: number
+  readonly lag: number
+  /** Seconds since the oldest record was written that was taken in and is not done with; 0 where there is none. */
+  readonly behind: number
+  readonly open: boolean
+  /** What a record of it waits for, if one does. */
+  readonly waitsFor?: string
+}
+
 /** Records worked on at once. */
 const IN_WORK = 64
 /** Results that come within this time share a transaction. */
@@ -36,6 +49,8 @@ const BACKOFF_MS = 200
 const MOST_BACKOFF_MS = 5000
 /** Someone else may have the partition: whoever of both does not belong there is about to hear of it. */
 const FENCED_MS = 1000
+/** What letting go may take where the hold is of no use any more. */
+const LET_GO_MS = 15_000
 
 /**
  * One partition: records come in, are worked on, and their results go out with the offset in one transaction after the
@@ -47,7 +62,10 @@ export class Lane {
   readonly #options: LaneOptions
   readonly #queue: Queue
   readonly #works: Work[] = []
-  #state: 'opening' | 'open' | 'closed' = 'opening'
+  /** Failed: going on makes no sense, and all is about to be closed. */
+  #state: 'opening' | 'open' | 'failed' | 'closed' = 'opening'
+  #opening: Promise<void>
+  readonly #closing = new AbortController()
   #hold: Hold | undefined
   /** What is committed. */
   #standing: Standing = { offset: 0n, note: FRESH }
@@ -63,16 +81,21 @@ export class Lane {
     this.#options = options
     this.at = at
     this.#queue = new Queue({ pause: () => consumer().pause(at), resume: () => consumer().resume(at) })
-    void this.#open()
+    this.#opening = this.#open()
   }
 
-  get facts(): { queued: number; inWork: number; lag: number; behind: number; open: boolean } {
+  get facts(): LaneFacts {
     const { offset } = this.#standing
     const lag = this.#high > offset ? Number(this.#high - offset) : 0
     const oldest = (this.#works[0]?.record ?? this.#queue.first)?.timestamp
     const behind = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000
-    const [queued, inWork] = [this.#queue.length, this.#works.length]
-    return { queued, inWork, lag, behind, open: this.#state === 'open' }
+    const [queued, inWork, waitsFor] = [this.#queue.length, this.#works.length, this.#waitsFor]
+    const facts = { queued, inWork, lag, behind, open: this.#state === 'open' }
+    return { ...facts, ...(waitsFor !== undefined && { waitsFor }) }
+  }
+
+  get #waitsFor(): string | undefined {
+    return this.#works.find(({ waitsFor }) => waitsFor !== undefined)?.waitsFor
   }
 
   /** True where records are to be worked on one by one, as the next may be what killed other processes. */
@@ -91,7 +114,7 @@ export class Lane {
   /** The next record to work on, if there is one. */
   take(): Work | undefined {
     const most = this.suspicious ? 1 : IN_WORK
-    if (this.#state !== 'open' || this.#works.length >= most) return undefined
+    if (this.#state !== 'open' || this.#works.length >= most || this.#waitsFor !== undefined) return undefined
     const record = this.#queue.take()
     if (record === undefined) return undefined
     const { at } = this
@@ -101,7 +124,9 @@ export class Lane {
     const { deaths } = isHead ? note : FRESH
     const skip = isHead && record.offset === offset ? note.clips : 0
     const quarantined = deaths >= this.#options.attempts
-    const work = new Work({ at, record, skip, deaths, quarantined, onChange: () => this.#schedule() })
+    const onChange = (): void => this.#schedule()
+    const onGoingOn = (): void => this.#options.events.ready()
+    const work = new Work({ at, record, skip, deaths, quarantined, onChange, onGoingOn })
     if (isHead) work.becomeHead()
     this.#works.push(work)
     return work
@@ -119,23 +144,38 @@ export class Lane {
     return work.signal.aborted ? undefined : work
   }
 
-  /** Commits what there is to commit, and says that the partition was let go in order. */
+  /**
+   * Commits what there is to commit, and says that the partition was let go in order, so that the end of this process,
+   * whatever the reason, counts as no death.
+   */
   async release(): Promise<void> {
     await this.#enqueue(() => this.#commit())
+    let isLetGo = false
     await this.#enqueue(async () => {
       if (this.#state !== 'open') return
-      const { by: _, alone: __, ...note } = this.#standing.note
-      await this.#stand({ ...this.#standing, note })
+      await this.#stand({ ...this.#standing, note: letGo(this.#standing.note) })
+      isLetGo = true
     })
+    if (isLetGo) return
+    this.#shut()
+    await this.#opening
+    // Where the broker cannot be reached either, the next process takes this one for dead: once does no harm.
+    const letting = Hold.letGo(this.#options)
+    await within(LET_GO_MS, `Cannot let go of ${partitionKey(this.at)}`, letting).catch(() => undefined)
   }
 
   /** Lets go: what is not committed is another's to do. */
   async close(): Promise<void> {
-    this.#state = 'closed'
+    this.#shut()
     this.#loseWork()
     await this.#chain
     await this.#hold?.close()
     this.#hold = undefined
+  }
+
+  #shut(): void {
+    this.#state = 'closed'
+    this.#closing.abort()
   }
 
   async #open(): Promise<void> {
@@ -209,7 +249,7 @@ export class Lane {
       if (this.#state !== 'open') return
       this.#state = 'opening'
       await this.#failed(error)
-      void this.#open()
+      this.#opening = this.#open()
     })
     return this.#chain
   }
@@ -226,12 +266,17 @@ export class Lane {
     this.#failures++
     events.lost(this.at, error)
     const isMissing = error.code === 'KAFKA_TOPIC_MISSING' && this.#failures >= MISSING_TRIES
-    if (FATAL.includes(error.code) || isMissing) events.failed(error)
     await hold?.close()
+    if (FATAL.includes(error.code) || isMissing) {
+      if (!this.#isClosed()) this.#state = 'failed'
+      events.failed(error)
+      return
+    }
     const isFenced = error.code === 'KAFKA_FENCED'
-    await sleep(
-      isFenced ? pauseMs(0, FENCED_MS, FENCED_MS) : pauseMs(this.#failures - 1, BACKOFF_MS, MOST_BACKOFF_MS),
-    )
+    const pause = isFenced
+      ? pauseMs(0, FENCED_MS, FENCED_MS)
+      : pauseMs(this.#failures - 1, BACKOFF_MS, MOST_BACKOFF_MS)
+    await sleep(pause, undefined, { signal: this.#closing.signal }).catch(() => undefined)
   }
 
   #loseWork(): void {

@@ -54,6 +54,11 @@ export function takenOver(
   return { clips: found.recipe === recipe ? clips : 0, deaths: deaths + (counts ? 1 : 0), by: me, recipe }
 }
 
+/** The note of a process that lets go of a partition in order: what comes after is nobody's death. */
+export function letGo({ clips, deaths, recipe }: Note): Note {
+  return { clips, deaths, ...(recipe !== undefined && { recipe }) }
+}
+
 /** Whether a record is to be worked on alone, so that it is known whose fault another death is. */
 export function isSuspect({ deaths }: Note, attempts: number): boolean {
   return deaths >= Math.max(1, attempts - 1)

@@ -12,6 +12,8 @@ export interface WorkOptions {
   readonly quarantined: boolean
   readonly deaths: number
   readonly onChange: () => void
+  /** It does not wait for anything any more. */
+  readonly onGoingOn: () => void
 }
 
 /**
@@ -27,6 +29,7 @@ export class Work {
   /** Resolves once it is committed whole, or lost. */
   readonly settled: Promise<void>
   readonly #onChange: () => void
+  readonly #onGoingOn: () => void
   readonly #lost = new AbortController()
   #settle = (): void => undefined
   #cut = 0
@@ -34,15 +37,17 @@ export class Work {
   #pending: (readonly OutgoingRecord[])[] = []
   #end: readonly OutgoingRecord[] | undefined
   #isHead = false
+  #waitsFor: string | undefined
   readonly #waiting: (() => void)[] = []
 
-  constructor({ at, record, skip, quarantined, deaths, onChange }: WorkOptions) {
+  constructor({ at, record, skip, quarantined, deaths, onChange, onGoingOn }: WorkOptions) {
     this.at = at
     this.record = record
     this.skip = skip
     this.quarantined = quarantined
     this.deaths = deaths
     this.#onChange = onChange
+    this.#onGoingOn = onGoingOn
     this.settled = new Promise((resolve) => {
       this.#settle = resolve
     })
@@ -73,11 +78,29 @@ export class Work {
     this.#onChange()
   }
 
-  /** Resolves when work may go on: at once, unless much already waits for an earlier record of the partition. */
+  /** What it waits for, of what passes by itself: no more is taken of its partition meanwhile. */
+  get waitsFor(): string | undefined {
+    return this.#waitsFor
+  }
+
+  wait(reason: string): void {
+    this.#waitsFor = reason
+  }
+
+  goOn(): void {
+    if (this.#waitsFor === undefined) return
+    this.#waitsFor = undefined
+    this.#onGoingOn()
+  }
+
+  /** Much already waits for an earlier record of the partition. */
+  get isFarAhead(): boolean {
+    return !this.#isHead && this.#pending.length >= AHEAD && !this.signal.aborted
+  }
+
+  /** Resolves when work may go on: at once, unless it is far ahead. */
   async room(): Promise<void> {
-    while (!this.#isHead && this.#pending.length >= AHEAD && !this.signal.aborted) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    }
+    while (this.isFarAhead) await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
   /** For the lane: all earlier records of the partition are committed. */

@@ -1,21 +1,15 @@
 import type kafkajs from 'kafkajs'
 import { StanflowError } from '../../../errors.js'
-import {
-  type Checkpoint,
-  type ConsumedRecord,
-  type Consumer,
-  type ConsumerOptions,
-  type Headers,
-  partitionKey,
-  type TopicPartition,
+import type {
+  Checkpoint,
+  ConsumedRecord,
+  Consumer,
+  ConsumerOptions,
+  Headers,
+  TopicPartition,
 } from '../client.js'
 import { kafkaError, within } from '../errors.js'
-
-interface Held {
-  /** Of the next record to hand on; absent until started. */
-  position?: bigint
-  paused: boolean
-}
+import { HeldPartitions } from '../held.js'
 
 const STOP_MS = 10_000
 const COMMIT_MS = 15_000
@@ -33,7 +27,7 @@ const FETCH_MS = 200
 export class KafkaJsConsumer implements Consumer {
   readonly #consumer: kafkajs.Consumer
   readonly #options: ConsumerOptions
-  #held = new Map<string, Held>()
+  readonly #held = new HeldPartitions()
   #stopped = false
 
   constructor(kafka: kafkajs.Kafka, options: ConsumerOptions) {
@@ -98,26 +92,18 @@ export class KafkaJsConsumer implements Consumer {
   }
 
   start(at: TopicPartition, offset: bigint): void {
-    const held = this.#held.get(partitionKey(at))
-    if (held === undefined) return
-    held.position = offset
-    held.paused = false
+    if (!this.#held.start(at, offset)) return
     this.#consumer.seek({ ...at, offset: String(offset) })
     this.#consumer.resume([{ topic: at.topic, partitions: [at.partition] }])
   }
 
   pause(at: TopicPartition): void {
-    const held = this.#held.get(partitionKey(at))
-    if (held === undefined || held.paused) return
-    held.paused = true
-    this.#consumer.pause([{ topic: at.topic, partitions: [at.partition] }])
+    if (this.#held.pause(at) !== undefined)
+      this.#consumer.pause([{ topic: at.topic, partitions: [at.partition] }])
   }
 
   resume(at: TopicPartition): void {
-    const held = this.#held.get(partitionKey(at))
-    if (held?.position === undefined || !held.paused) return
-    held.paused = false
-    this.#consumer.resume([{ topic: at.topic, partitions: [at.partition] }])
+    if (this.#held.resume(at)) this.#consumer.resume([{ topic: at.topic, partitions: [at.partition] }])
   }
 
   async commit(checkpoints: readonly Checkpoint[]): Promise<void> {
@@ -148,13 +134,9 @@ export class KafkaJsConsumer implements Consumer {
     const partitions = Object.entries(assignment).flatMap(([topic, list]) =>
       list.map((partition) => ({ topic, partition })),
     )
-    const before = this.#held
-    this.#held = new Map(
-      partitions.map((at) => [partitionKey(at), before.get(partitionKey(at)) ?? { paused: true }]),
-    )
+    this.#held.assign(partitions)
     // Joining made kafkajs forget where it was, and perhaps what was paused.
-    for (const at of partitions) {
-      const { position, paused } = this.#held.get(partitionKey(at)) ?? { paused: true }
+    for (const { at, position, paused } of this.#held.all) {
       const list = [{ topic: at.topic, partitions: [at.partition] }]
       if (position !== undefined) this.#consumer.seek({ ...at, offset: String(position) })
       if (paused) this.#consumer.pause(list)
@@ -165,14 +147,11 @@ export class KafkaJsConsumer implements Consumer {
 
   #take(batch: kafkajs.Batch, resolveOffset: (offset: string) => void): void {
     const { topic, partition } = batch
-    const held = this.#held.get(partitionKey({ topic, partition }))
-    const position = held?.position
-    if (held === undefined || position === undefined) return
-    const records = batch.messages.map(consumed).filter(({ offset }) => offset >= position)
     // Past control records too, which only the last offset of the batch knows of.
     const last = BigInt(batch.lastOffset())
-    resolveOffset(String(last))
-    if (last + 1n > position) held.position = last + 1n
+    const fetched = batch.messages.map(consumed)
+    const { isAsked, records } = this.#held.take({ topic, partition }, fetched, last + 1n)
+    if (isAsked) resolveOffset(String(last))
     if (records.length === 0) return
     this.#options.events.records({ topic, partition, records, high: BigInt(batch.highWatermark) })
   }
