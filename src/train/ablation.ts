@@ -40,10 +40,11 @@ export function configOf({ trunk, stages }: Ablation, variant: Variant, seed: nu
     seed,
     model: { ...trunk.model, structure, depth, projection, zero },
     stages: stages.map(
-      (stage): ClipsStage => ({
+      (stage, n): ClipsStage => ({
         ...stage,
         groups: [...frozen.map((pattern): [string, number] => [pattern, 0]), ...stage.groups],
-        'branch-from-clip': variant['branch-from-clip'],
+        // Later stages go on with what the first has learnt.
+        'branch-from-clip': variant['branch-from-clip'] && n === 0,
       }),
     ),
   }

@@ -91,6 +91,7 @@ test('the recipes that come with stanflow are ones it reads', async () => {
       const { model, stages } = configOf(ablation, variant, 7)
       assert.equal(model.structure, variant.structure)
       assert.equal(stages.length, ablation.stages.length)
+      assert.ok(stages.slice(1).every((stage) => stage.kind === 'clips' && !stage['branch-from-clip']))
     }
   }
 })
