@@ -120,21 +120,38 @@ export type ClipsStage = Extract<Stage, { kind: 'clips' }>
 /** Reads a `train.yaml`. @throws StanflowError CONFIG_INVALID */
 export const readTrainConfig = (path: string): Promise<TrainConfig> => readYaml(path, TrainFile)
 
-/** @throws StanflowError CONFIG_INVALID */
+/** @throws StanflowError CONFIG_INVALID, INPUT_NOT_FOUND */
 export async function readYaml<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    const { code, message } = cause as NodeJS.ErrnoException
+    throw new StanflowError(
+      'INPUT_NOT_FOUND',
+      code === 'ENOENT' ? `There is no configuration ${path}.` : `${path} cannot be read: ${message}`,
+      {
+        hint: 'The recipes that come with stanflow are in src/train/recipes; docs/training.md says what is in them.',
+        cause,
+      },
+    )
+  })
   let json: unknown
   try {
-    json = parse(await readFile(path, 'utf8'))
+    json = parse(text)
   } catch (cause) {
-    throw new StanflowError('CONFIG_INVALID', `cannot read ${path} as YAML`, { cause })
+    const [what] = String((cause as Error).message).split('\n')
+    throw new StanflowError('CONFIG_INVALID', `${path} is not YAML: ${what?.replace(/:$/, '')}`, {
+      hint: KEYS,
+      cause,
+    })
   }
   const parsed = schema.safeParse(json)
-  if (!parsed.success)
-    throw new StanflowError('CONFIG_INVALID', `${path}: ${z.prettifyError(parsed.error)}`, {
-      hint: 'docs/training.md lists every key.',
-    })
-  return parsed.data
+  if (parsed.success) return parsed.data
+  const told = parsed.error.issues.map(({ path: at, message }) =>
+    [at.join('.'), message].filter(Boolean).join(': '),
+  )
+  throw new StanflowError('CONFIG_INVALID', `${path}: ${told.join('; ')}`, { hint: KEYS })
 }
+
+const KEYS = 'docs/training.md lists every key.'
 
 /** `config.json` in Hugging Face's layout. */
 export function clipJson({ model }: TrainConfig, vocabulary: number, eos: number): object {
