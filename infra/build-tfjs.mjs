@@ -159,7 +159,11 @@ function place(from, to) {
   }
 }
 
+/** Node 23 took functions out of `util` that the package calls; stanflow puts them back as well (src/engine/tfjs/library.ts). */
 const CHECK = `
+const util = require('node:util')
+util.isNullOrUndefined ??= (value) => value == null
+util.isArray ??= Array.isArray
 const tf = require(process.argv[1])
 const [sum] = tf.matMul(tf.ones([2, 8]), tf.ones([8, 2])).dataSync()
 if (sum !== 8) throw new Error('it computes ' + sum + ' where 8 is right')
