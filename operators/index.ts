@@ -14,6 +14,7 @@ export {
   type WindowSampling,
 } from './live/cut-windows.js'
 export { FairQueue, type FairQueueOptions } from './live/fair-queue.js'
+export { InOrder } from './live/in-order.js'
 export { type KeepOpenOptions, keepOpen } from './live/keep-open.js'
 export { MotionGate, type MotionGateOptions } from './live/motion-gate.js'
 export { Pace } from './live/pace.js'

@@ -7,6 +7,9 @@ const MOST_MS = 15_000
 /** Asked when a step failed, for the `tries`th time, counted from 0: true, after a pause, where it is to be tried again. */
 export type Again = (error: StanflowError, tries: number) => Promise<boolean>
 
+/** Nothing is tried twice. */
+export const NEVER: Again = async () => false
+
 export interface Patience {
   /** What passes by itself; default: anything may. */
   readonly passing?: readonly ErrorCode[]

@@ -20,10 +20,8 @@ export interface CameraParts {
   readonly isNew?: (frame: LiveFrame) => boolean
   /** Every picture of the compressed stream: what a ring holds the last seconds of. */
   readonly onPiece?: (piece: StreamPiece) => void
-  /** Every clip, once its labels are known. */
+  /** Every clip that is not dropped, in the order of the stream, once its labels are known. */
   readonly onClip?: (clip: SeenClip) => void
-  /** Clips are missing: the camera was away from `start` to `end`, or clips were dropped in the rush. */
-  readonly onGap?: (start: number, end: number) => void
   /** The camera is let go, for good; clips that were cut may still come. */
   readonly close?: () => Promise<void>
   /** Every clip that was cut has come, or never will: nothing is called after this. */

@@ -67,6 +67,14 @@ export class FairQueue<T> {
     this.#wake?.()
   }
 
+  /** Whatever waits is dropped. */
+  clear(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    this.#size = 0
+    for (const [source, own] of waiting) for (const item of own) this.#options.onDropped(item, source)
+  }
+
   #take(): T | undefined {
     for (const [source, own] of this.#waiting) {
       const item = this.#fresh(source, own)

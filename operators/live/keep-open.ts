@@ -8,7 +8,7 @@ export interface KeepOpenOptions {
   /** `camera:ID`. */
   readonly source: string
   /** Connects once, and gives frames until the connection ends. @throws StanflowError */
-  readonly play: (run: number, signal: AbortSignal) => AsyncIterable<LiveFrame>
+  readonly play: (signal: AbortSignal) => AsyncIterable<LiveFrame>
   /** Aborting ends the connection, and tries no more. */
   readonly signal: AbortSignal
   /** Shared by all cameras: they do not all connect at once. */
@@ -38,11 +38,11 @@ export async function* keepOpen(options: KeepOpenOptions): AsyncGenerator<LiveFr
   const { source, play, signal, pacer, onEvent, onRetry, backoff } = options
   const now = options.now ?? (() => Date.now() / 1000)
   const events = new CameraEvents(source, now())
-  for (let [run, tries] = [0, 0]; !signal.aborted; run++) {
+  for (let tries = 0; !signal.aborted; ) {
     await pacer.turn(signal)
     let since: number | undefined
     try {
-      for await (const frame of watched(play(run, signal), options, now)) {
+      for await (const frame of watched(play(signal), options, now)) {
         since ??= now()
         for (const event of events.frame(frame.time)) onEvent(event)
         yield frame

@@ -48,11 +48,6 @@ export class RuleBook {
     return events
   }
 
-  /** The source is away, or has left clips out: what holds no longer than that is closed. */
-  gap(source: string): readonly Event[] {
-    return this.#each(source, (rule, watch) => afterGap(rule, watch, source))
-  }
-
   /** At `now` (as the source's clips count time) nothing has come for a while: closes what does not hold for so long. */
   late(source: string, now: number): readonly Event[] {
     return this.#each(source, (rule, watch) =>

@@ -1,62 +1,59 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Logger } from '../../src/telemetry/log.js'
-import { IngestedCamera, type Studio } from './camera.js'
+import type { StanflowError } from '../../src/errors.js'
+import type { Studio } from './camera.js'
+import { CameraSlot } from './camera-slot.js'
 import type { CameraSettings } from './options.js'
 
-/** The cameras of a run, by id; they may change while it goes on. */
+/** The cameras of a run, by id; they may change while it goes on. None waits for another. */
 export class CameraSet {
   readonly #studio: Studio
-  readonly #cameras = new Map<string, IngestedCamera>()
-  readonly #log: Logger
+  readonly #slots = new Map<string, CameraSlot>()
+  /** Let go, and not at their ends yet. */
+  readonly #leaving = new Set<Promise<void>>()
   #isClosed = false
-  /** Under way; cameras that are begun anew are missing then. */
-  #changes = 0
   #onIdle: (() => void) | undefined
 
   constructor(studio: Studio) {
     this.#studio = studio
-    this.#log = studio.log
   }
 
-  get all(): readonly IngestedCamera[] {
-    return [...this.#cameras.values()]
+  /** Those that are begun. */
+  get all() {
+    return [...this.#slots.values()].flatMap(({ camera }) => camera ?? [])
   }
 
-  of(source: string): IngestedCamera | undefined {
-    return this.#cameras.get(source.slice('camera:'.length))
+  /** Those that are wanted. */
+  get size(): number {
+    return this.#slots.size
   }
 
-  /** From now on these; cameras that stay as they are go on undisturbed. */
-  async become(wanted: readonly CameraSettings[]): Promise<void> {
-    this.#changes++
-    try {
-      await this.#change(wanted)
-    } finally {
-      this.#changes--
-      this.#onIdle?.()
-    }
+  of(source: string) {
+    return this.#slots.get(source.slice('camera:'.length))?.camera
   }
 
-  async #change(wanted: readonly CameraSettings[]): Promise<void> {
+  /**
+   * From now on these; cameras that stay as they are go on undisturbed. Resolves once each was tried to be begun, with what
+   * hindered those that could not; they are tried again.
+   */
+  async become(wanted: readonly CameraSettings[]): Promise<readonly StanflowError[]> {
+    if (this.#isClosed) return []
     const byId = new Map(wanted.map((camera) => [camera.id, camera]))
-    const leaving = this.all.filter(({ settings }) => !isDeepStrictEqual(byId.get(settings.id), settings))
-    await Promise.all(
-      leaving.map(async (camera) => {
-        this.#log.info({ camera: camera.settings.id }, 'camera let go')
-        this.#cameras.delete(camera.settings.id)
-        await camera.stop()
-      }),
-    )
-    for (const settings of wanted) {
-      if (this.#cameras.has(settings.id) || this.#isClosed) continue
-      await this.#studio.prepare(settings)
-      if (this.#isClosed) return
-      const { shown, kind } = settings.address
-      this.#log.info({ camera: settings.id, address: shown, kind }, 'camera begun')
-      const camera = new IngestedCamera(settings, this.#studio)
-      this.#cameras.set(settings.id, camera)
-      void camera.done.then(() => this.#ended())
+    const gone = new Map<string, Promise<void>>()
+    for (const [id, slot] of this.#slots) {
+      if (isDeepStrictEqual(byId.get(id), slot.settings)) continue
+      this.#studio.log.info({ camera: id }, 'camera let go')
+      this.#slots.delete(id)
+      gone.set(id, this.#leave(slot))
     }
+    const begun = wanted.flatMap((settings) => {
+      if (this.#slots.has(settings.id)) return []
+      const slot = new CameraSlot(settings, this.#studio, gone.get(settings.id))
+      this.#slots.set(settings.id, slot)
+      void slot.done.then(() => this.#onIdle?.())
+      return [slot]
+    })
+    const failures = await Promise.all(begun.map(({ tried }) => tried))
+    return failures.flatMap((failure) => failure ?? [])
   }
 
   /**
@@ -65,7 +62,7 @@ export class CameraSet {
    */
   async through(mayGrow: boolean): Promise<void> {
     const isThrough = (): boolean =>
-      this.#changes === 0 && this.all.every(({ isOver }) => isOver) && !(mayGrow && this.#cameras.size === 0)
+      [...this.#slots.values()].every(({ isOver }) => isOver) && !(mayGrow && this.#slots.size === 0)
     while (!this.#isClosed && !isThrough()) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve
@@ -73,14 +70,23 @@ export class CameraSet {
     }
   }
 
-  /** Lets all cameras go. */
-  async close(): Promise<void> {
+  /** No camera cuts clips any more. */
+  async stop(): Promise<void> {
     this.#isClosed = true
     this.#onIdle?.()
-    await Promise.all(this.all.map((camera) => camera.stop()))
+    await Promise.all([...this.#slots.values()].map((slot) => slot.stop()))
   }
 
-  #ended(): void {
-    this.#onIdle?.()
+  /** Lets all cameras go. */
+  async close(): Promise<void> {
+    await this.stop()
+    await Promise.all([...[...this.#slots.values()].map(({ done }) => done), ...this.#leaving])
+  }
+
+  async #leave(slot: CameraSlot): Promise<void> {
+    const left = slot.stop().then(() => slot.done)
+    this.#leaving.add(left)
+    await left
+    this.#leaving.delete(left)
   }
 }

@@ -3,9 +3,11 @@ import {
   type CameraParts,
   type FairQueue,
   type FramePool,
+  type InOrder,
   keepOpen,
   type LiveClip,
   type Pacer,
+  type SeenClip,
   type Widening,
   WindowCutter,
 } from '../../operators/index.js'
@@ -26,6 +28,8 @@ export interface Studio {
   readonly programs: FfmpegPrograms
   readonly pool: FramePool
   readonly queue: FairQueue<LiveClip>
+  /** To each camera's rules. */
+  readonly seen: InOrder<LiveClip, SeenClip>
   readonly pacer: Pacer
   readonly widening: Widening
   readonly tallies: Tallies
@@ -50,7 +54,9 @@ export class IngestedCamera {
   readonly settings: CameraSettings
   readonly source: string
   readonly parts: CameraParts
-  /** Resolves once it is let go: stopped, or an input that ends is through. */
+  /** Resolves once no more clips are cut: it is stopped, or an input that ends is through. */
+  readonly ended: Promise<void>
+  /** Resolves once it is let go, with all that plugs into it. */
   readonly done: Promise<void>
   readonly #studio: Studio
   readonly #stopping = new AbortController()
@@ -66,9 +72,12 @@ export class IngestedCamera {
     this.parts = studio.parts(settings, studio.emit)
     this.#isOn =
       settings.schedule === undefined ? () => true : inSchedule(settings.schedule, settings.timezone)
-    this.done = this.#run().finally(async () => {
+    this.ended = this.#run()
+    this.done = this.ended.finally(async () => {
       this.#isOver = true
-      await this.parts.close?.()
+      await this.parts.close?.().catch((error: unknown) => {
+        studio.log.error({ camera: settings.id, reason: String(error) }, 'camera not let go in order')
+      })
     })
   }
 
@@ -83,9 +92,10 @@ export class IngestedCamera {
     return { camera: this.settings.id, isUp: this.#isUp, lag, waiting }
   }
 
+  /** Resolves once it cuts no more clips. */
   stop(): Promise<void> {
     this.#stopping.abort()
-    return this.done
+    return this.ended
   }
 
   async #run(): Promise<void> {
@@ -174,8 +184,9 @@ export class IngestedCamera {
   }
 
   #cut(clip: LiveClip): void {
-    const { tallies, queue, pool } = this.#studio
+    const { tallies, queue, pool, seen } = this.#studio
     tallies.clip(this.settings.id, 'cut')
+    seen.enter(this.source, clip)
     if (!clip.isStill) {
       queue.offer(this.source, clip)
       return
@@ -183,7 +194,9 @@ export class IngestedCamera {
     for (const { pixels } of clip.frames) pool.release(pixels)
     tallies.clip(this.settings.id, 'still')
     const { id: clipId, start, end, sampling } = clip
-    this.parts.onClip?.({ clipId, source: this.source, start, end, series: samplingSlug(sampling) })
+    seen.settle(this.source, clip, {
+      ...{ clipId, source: this.source, start, end, series: samplingSlug(sampling) },
+    })
   }
 
   #happened(event: Event): void {
@@ -191,7 +204,6 @@ export class IngestedCamera {
     this.#isUp = event.kind === 'camera-up'
     const { kind, start, end, code } = event
     log.info({ camera: this.settings.id, start, end, code }, kind)
-    if (event.kind === 'camera-gap' && event.end !== null) this.parts.onGap?.(event.start, event.end)
     emit(event)
   }
 }

@@ -1,10 +1,7 @@
 import type { Event } from '../../src/domain.js'
-import type { ErrorCode } from '../../src/errors.js'
 import { type Again, patience, persist } from '../../src/persist.js'
-import type { LiveSink } from './sink.js'
+import { type LiveSink, PASSING } from './sink.js'
 
-/** What passes by itself. */
-const PASSING: readonly ErrorCode[] = ['KAFKA_UNREACHABLE', 'KAFKA_REGISTRY', 'S3_UNAVAILABLE', 'OUTPUT_FULL']
 /** Events that wait for a sink that is away, at most. */
 const MOST = 10_000
 
@@ -15,6 +12,8 @@ export class EventQueue {
   readonly #again: Again
   #waiting: Event[] = []
   #sending: Promise<void> | undefined
+  /** Being sent. */
+  #leaving = 0
   #lost = 0
 
   /** `giveUp` ends the waiting for a sink that is away. */
@@ -27,9 +26,9 @@ export class EventQueue {
     this.#again = patience({ passing: PASSING, signal: giveUp })
   }
 
-  /** Events that had to give way to newer ones. */
-  get lost(): number {
-    return this.#lost
+  /** Events that had to give way to newer ones, or are not out yet. */
+  get undelivered(): number {
+    return this.#lost + this.#leaving + this.#waiting.length
   }
 
   add(event: Event): void {
@@ -53,12 +52,14 @@ export class EventQueue {
     while (this.#hasMore()) {
       const events = this.#waiting
       this.#waiting = []
+      this.#leaving = events.length
       try {
         await persist(() => this.#sink.events(events), this.#again)
       } catch (error) {
         this.#lost += events.length
         this.#onFailure(error)
       }
+      this.#leaving = 0
     }
   }
 

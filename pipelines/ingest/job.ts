@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { concatMap, lastValueFrom, type Observable, tap } from 'rxjs'
 import {
   Budget,
@@ -6,16 +8,18 @@ import {
   encodeVideo,
   FairQueue,
   FramePool,
+  InOrder,
   type LiveClip,
   Pace,
   Pacer,
   pull,
+  type SeenClip,
   Widening,
 } from '../../operators/index.js'
 import { samplingSlug } from '../../src/connect/files/layout.js'
 import type { Event } from '../../src/domain.js'
 import type { ModelInfo } from '../../src/engine/engine.js'
-import { asStanflowError } from '../../src/errors.js'
+import type { StanflowError } from '../../src/errors.js'
 import type { FfmpegPrograms } from '../../src/media/ffmpeg/find.js'
 import { LIMITS } from '../../src/media/limits.js'
 import { checkHwaccel } from '../../src/media/live/hwaccel.js'
@@ -37,6 +41,8 @@ export interface JobParts {
   readonly metrics: Metrics
   readonly programs: FfmpegPrograms
   readonly destination: OpenDestination
+  /** Told by the destination what is stored. */
+  readonly stored: { onStored: (clipIds: readonly string[]) => void }
   /** Absent in split mode. */
   readonly model: { readonly models: Models; readonly info: ModelInfo } | undefined
   /** Aborted when what cannot be delivered is to be given up. */
@@ -52,8 +58,9 @@ const LOOK_MS = 250
 const STALE_SECONDS = 5
 /** Seconds that a batch may take, if it is more than one clip. */
 const BATCH_SECONDS = 1
-/** Seconds that a drain may take. */
+/** Seconds that a drain may take; those at the end of it in which what is given up may end by itself. */
 const DRAIN_SECONDS = 15
+const GRACE_SECONDS = 1
 
 /** The picture: cameras → windows → fair queue → batches → embeddings → labels → topics or files. */
 export class IngestJob {
@@ -67,9 +74,13 @@ export class IngestJob {
   readonly #metrics: CameraMetrics
   readonly #cameras: CameraSet
   readonly #events: EventQueue
+  readonly #seen: InOrder<LiveClip, SeenClip>
   readonly #labels = new Map<string, EmbeddedLabels | undefined>()
   /** Clips on their way through the model, by id. */
   readonly #inWork = new Map<string, LiveClip>()
+  /** Cameras of clips that were taken from the queue and are not delivered, by the clips' ids. */
+  readonly #owed = new Map<string, string>()
+  #givenUp: string | undefined
   #running = 0
   #busyMs = 0
 
@@ -93,8 +104,13 @@ export class IngestJob {
       onFailure: (error) => log.error({ reason: String(error) }, 'events were lost'),
       giveUp: parts.giveUp.signal,
     })
+    this.#seen = new InOrder((source, clip) => this.#cameras.of(source)?.parts.onClip?.(clip))
+    parts.stored.onStored = (ids) => {
+      for (const id of ids) this.#stored(id)
+    }
     this.#cameras = new CameraSet({
-      ...{ programs, log, pool: this.#pool, queue: this.#queue, widening: this.#widening },
+      ...{ programs, log, pool: this.#pool, queue: this.#queue, seen: this.#seen },
+      widening: this.#widening,
       ...{ tallies: this.#tallies, pacer: new Pacer(PACE_SECONDS), parts: hooks.parts ?? (() => ({})) },
       ...{ side: model?.info.size ?? options.side, modelDigest: model?.info.digest ?? 'pictures' },
       limits: options.limits ?? LIMITS,
@@ -109,9 +125,14 @@ export class IngestJob {
     return this.#tallies.all
   }
 
+  /** What was given up at the end, in words. */
+  get givenUp(): string | undefined {
+    return this.#givenUp
+  }
+
   async run(): Promise<void> {
     const { options, hooks, giveUp } = this.#parts
-    const stop = (): void => void this.#cameras.close()
+    const stop = (): void => void this.#cameras.stop()
     hooks.signal?.addEventListener('abort', stop, { once: true })
     // While the model was loading, say.
     if (hooks.signal?.aborted) stop()
@@ -120,27 +141,65 @@ export class IngestJob {
     // Without results there is no use in cameras.
     results.catch(stop)
     try {
-      await this.#cameras.become(options.cameras)
+      const begun = this.#cameras.become(options.cameras)
       hooks.onWaiting?.(() => this.#waiting())
       hooks.onReady?.()
-      const following = this.#follow()
-      await this.#cameras.through(hooks.changes !== undefined)
-      await this.#cameras.close()
-      this.#queue.close()
-      const last = setTimeout(() => giveUp.abort(), DRAIN_SECONDS * 1000)
-      await results
-      await Promise.all(this.#cameras.all.map(({ parts }) => parts.settle?.()))
-      await this.#events.settled()
-      clearTimeout(last)
-      void following
+      void this.#follow()
+      await Promise.race([this.#cameras.through(hooks.changes !== undefined), this.#hopeless(begun)])
+      await this.#drain(results)
     } finally {
-      // What was given up on the way.
-      for (const { video } of this.#inWork.values()) this.#tallies.clip(idOf(video.source), 'dropped')
+      this.#dropRest()
       hooks.signal?.removeEventListener('abort', stop)
       clearInterval(looking)
       giveUp.abort()
-      await this.#cameras.close()
+      await this.#cameras.stop()
     }
+  }
+
+  /** Rejects where not one camera can be begun; else never ends. */
+  async #hopeless(begun: Promise<readonly StanflowError[]>): Promise<never> {
+    const failures = await begun
+    const [first] = failures
+    if (first !== undefined && failures.length === this.#cameras.size) throw first
+    return new Promise(() => undefined)
+  }
+
+  /** Lets cameras go and delivers what was cut, for as long as that may take. @throws what made it fail before */
+  async #drain(results: Promise<unknown>): Promise<void> {
+    const { giveUp, destination, options } = this.#parts
+    const seconds = options.drainSeconds ?? DRAIN_SECONDS
+    const deliver = async (): Promise<void> => {
+      await this.#cameras.stop()
+      this.#queue.close()
+      await results
+      await destination.sink.flush?.()
+      await this.#cameras.close()
+      await Promise.all(this.#cameras.all.map(({ parts }) => parts.settle?.()))
+      await this.#events.settled()
+    }
+    const last = setTimeout(() => giveUp.abort(), (seconds - GRACE_SECONDS) * 1000)
+    const given = once(giveUp.signal, 'abort')
+    try {
+      const delivered = deliver()
+      await Promise.race([delivered, given])
+      if (giveUp.signal.aborted) await Promise.race([delivered, sleep(GRACE_SECONDS * 1000)])
+    } catch (error) {
+      if (!giveUp.signal.aborted) throw error
+    } finally {
+      clearTimeout(last)
+    }
+  }
+
+  /** What was cut and is not delivered counts as dropped. */
+  #dropRest(): void {
+    this.#queue.close()
+    this.#queue.clear()
+    for (const camera of this.#owed.values()) this.#tallies.clip(camera, 'dropped')
+    const [clips, events] = [this.#owed.size, this.#events.undelivered]
+    this.#owed.clear()
+    if (clips + events === 0) return
+    this.#givenUp = `${clips} clips and ${events} events could not be delivered in time`
+    this.#parts.log.error({ clips, events }, 'given up')
   }
 
   #results(): Observable<readonly LiveClip[]> {
@@ -150,6 +209,7 @@ export class IngestJob {
       tap((clip) => {
         this.#budget.take()
         this.#inWork.set(clip.id, clip)
+        this.#owed.set(clip.id, idOf(clip.video.source))
       }),
       batch({
         ...{ size: () => this.#pace.size, deadline: options.batchDeadline * 1000 },
@@ -161,7 +221,8 @@ export class IngestJob {
         concatMap(async (some) => {
           await this.#timed(() => clips.send(some), some.length)
           for (const { frames } of some) for (const { pixels } of frames) this.#pool.release(pixels)
-          return this.#delivered(some)
+          for (const clip of some) this.#seen.settle(clip.video.source, clip, undefined)
+          return this.#taken(some)
         }),
       )
     }
@@ -179,39 +240,50 @@ export class IngestJob {
       ),
       concatMap(async (encoded) => {
         const results = encoded.map(({ embedding }) => {
-          const { sampling } = this.#inWork.get(embedding.clipId) as LiveClip
+          const clip = this.#inWork.get(embedding.clipId) as LiveClip
           const labels = this.#labels.get(embedding.source)
           const best = labels === undefined ? [] : classify(embedding.vector, labels.set)
-          return { sampling, embedding: { ...embedding, labels: best }, labelSet: labels?.digest }
+          const { sampling } = clip
+          return { clip, sampling, embedding: { ...embedding, labels: best }, labelSet: labels?.digest }
         })
         // Rules wait for nobody: where results cannot be delivered just now, events still have their time.
-        for (const { embedding, sampling } of results) {
+        for (const { clip, embedding, sampling } of results) {
           const { clipId, source, start, end, labels } = embedding
           const series = samplingSlug(sampling)
-          this.#cameras.of(source)?.parts.onClip?.({ clipId, source, start, end, labels, series })
+          this.#seen.settle(source, clip, { clipId, source, start, end, labels, series })
         }
         await destination.sink.results(results)
-        return this.#delivered(results.map(({ embedding }) => this.#inWork.get(embedding.clipId) as LiveClip))
+        return this.#taken(results.map(({ clip }) => clip))
       }),
     )
   }
 
-  #delivered(clips: readonly LiveClip[]): readonly LiveClip[] {
+  /** The destination has them, though it may not have stored them yet. */
+  #taken(clips: readonly LiveClip[]): readonly LiveClip[] {
     const now = Date.now() / 1000
+    const { storesLater = false } = this.#parts.destination.sink
     for (const { id, video, frames } of clips) {
-      const camera = idOf(video.source)
       this.#inWork.delete(id)
-      this.#tallies.clip(camera, 'delivered')
-      this.#metrics.latency(camera, now - (frames.at(-1)?.time ?? now))
+      if (!storesLater) this.#stored(id)
+      this.#metrics.latency(idOf(video.source), now - (frames.at(-1)?.time ?? now))
     }
     this.#budget.give(clips.length)
     return clips
   }
 
-  #dropped({ video, frames, start, end }: LiveClip): void {
+  #stored(id: string): void {
+    const camera = this.#owed.get(id)
+    // What was given up is counted.
+    if (camera === undefined) return
+    this.#owed.delete(id)
+    this.#tallies.clip(camera, 'delivered')
+  }
+
+  #dropped(clip: LiveClip): void {
+    const { video, frames } = clip
     for (const { pixels } of frames) this.#pool.release(pixels)
     this.#tallies.clip(idOf(video.source), 'dropped')
-    this.#cameras.of(video.source)?.parts.onGap?.(start, end)
+    this.#seen.settle(video.source, clip, undefined)
   }
 
   #emit(event: Event): void {
@@ -230,12 +302,7 @@ export class IngestJob {
 
   /** Cameras as they are to be, whenever that changes. */
   async #follow(): Promise<void> {
-    const { hooks, log } = this.#parts
-    for await (const cameras of hooks.changes ?? []) {
-      await this.#cameras.become(cameras).catch((error: unknown) => {
-        log.error({ reason: asStanflowError(error).message }, 'a camera cannot be begun')
-      })
-    }
+    for await (const cameras of this.#parts.hooks.changes ?? []) void this.#cameras.become(cameras)
   }
 
   get #room(): number {
@@ -254,8 +321,8 @@ export class IngestJob {
   }
 
   #waiting(): string | undefined {
-    const { all } = this.#cameras
-    return all.length > 0 && !all.some(({ facts }) => facts.isUp) ? 'no camera is up' : undefined
+    const { all, size } = this.#cameras
+    return size > 0 && !all.some(({ facts }) => facts.isUp) ? 'no camera is up' : undefined
   }
 
   async #timed<T>(work: () => Promise<T>, clips: number): Promise<T> {

@@ -33,6 +33,8 @@ export interface IngestOptions extends Omit<ModelOptions, 'sampling' | 'concurre
   readonly s3?: S3Settings
   /** Of them pixels and memory. */
   readonly limits?: MediaLimits
+  /** Seconds that a drain may take; what then is undelivered is given up. Default 15. */
+  readonly drainSeconds?: number
   /** Pixels along a side of what `clips` holds; elsewhere the model decides. */
   readonly side: number
   /** A folder or `s3://bucket/prefix` for videos and pictures of events; absent: none are kept. */

@@ -5,6 +5,7 @@ import { eventRecord } from '../../src/connect/kafka/event-record.js'
 import type { ResultFormat } from '../../src/connect/store.js'
 import type { Event, LabelledEmbedding, Video } from '../../src/domain.js'
 import type { ModelInfo } from '../../src/engine/engine.js'
+import type { Again } from '../../src/persist.js'
 import { VERSION } from '../../src/version.js'
 import type { LiveSink, Result } from './sink.js'
 
@@ -16,10 +17,18 @@ export interface PlaceOptions {
   readonly format: ResultFormat
   readonly checkpointSeconds: number
   readonly info: ModelInfo
+  /** Whether to try again what came to nothing. */
+  readonly again: Again
+  /** Ids of clips that are there for good. */
+  readonly onStored: (clipIds: readonly string[]) => void
 }
 
-/** A folder or a bucket, laid out as backfills do; events beside them as JSON lines, `events/dt=…/hour=…`. */
+/**
+ * A folder or a bucket, laid out as backfills do; events beside them as JSON lines, `events/dt=…/hour=…`. While it is away
+ * results gather up to a checkpoint's clips, and then are not taken.
+ */
 export class PlaceSink implements LiveSink {
+  readonly storesLater = true
   readonly #options: PlaceOptions
   readonly #stores = new Map<string, Promise<FileStore>>()
   /** Clips of a source that its store has. */
@@ -64,6 +73,10 @@ export class PlaceSink implements LiveSink {
     await this.#options.blobs.write(`events/dt=${day}/hour=${hour}/${name}`, text)
   }
 
+  async flush(): Promise<void> {
+    for (const store of this.#stores.values()) await (await store).checkpoint()
+  }
+
   async close(): Promise<void> {
     for (const store of this.#stores.values()) await (await store).close()
   }
@@ -81,10 +94,11 @@ export class PlaceSink implements LiveSink {
   #store(key: string, { sampling, labelSet }: Result): Promise<FileStore> {
     const known = this.#stores.get(key)
     if (known !== undefined) return known
-    const { blobs, format, checkpointSeconds, info } = this.#options
+    const { blobs, format, checkpointSeconds, info, again, onStored } = this.#options
     const { digest: modelDigest, dim, name, structure, precision, parameters, size, random } = info
     const opened = openStore({
-      ...{ blobs, format, checkpointSeconds, version: VERSION },
+      ...{ blobs, format, checkpointSeconds, again, version: VERSION },
+      onStored: (rows) => onStored(rows.map(({ clipId }) => clipId)),
       shard: { index: this.#stores.size, of: STORES },
       recipe: {
         ...{ modelDigest, dim, sampling },

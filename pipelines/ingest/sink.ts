@@ -1,5 +1,6 @@
 import type { WindowSampling } from '../../operators/index.js'
 import type { Event, LabelledEmbedding } from '../../src/domain.js'
+import type { ErrorCode } from '../../src/errors.js'
 
 /** A clip's result, ready to go. */
 export interface Result {
@@ -9,10 +10,22 @@ export interface Result {
   readonly labelSet: string | undefined
 }
 
-/** Where results and events go. What a call resolves for is there; what it rejects with ends the run. */
+/** Where results and events go. What a call rejects with ends the run, or, for events, is lost. */
 export interface LiveSink {
-  /** @returns how many of them, in order, could not be taken and never will be */
+  /** Whether results are there only once `onStored` was told of them; else they are once `results` has resolved. */
+  readonly storesLater?: boolean
+  /** Takes results, in order; blocks while it has no room. */
   results(results: readonly Result[]): Promise<void>
   events(events: readonly Event[]): Promise<void>
+  /** Stores what was taken. */
+  flush?(): Promise<void>
   close(): Promise<void>
 }
+
+/** What passes by itself, so that it is waited for. */
+export const PASSING: readonly ErrorCode[] = [
+  'KAFKA_UNREACHABLE',
+  'KAFKA_REGISTRY',
+  'S3_UNAVAILABLE',
+  'OUTPUT_FULL',
+]

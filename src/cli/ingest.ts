@@ -80,7 +80,9 @@ async function run(addresses: readonly string[], command: Command): Promise<void
       return ingest(options, {
         ...{ signal: drain.signal, log, metrics, onReady: ready, onWaiting: waiting },
         onLine: (line) => process.stdout.write(`${line}\n`),
-        ...(file !== undefined && { changes: changesOf({ file, defaults, share, log }, drain.signal) }),
+        ...(file !== undefined && {
+          changes: changesOf({ file, defaults, share, log, split: config.split }, drain.signal),
+        }),
       })
     })
     const out = options.to.kind === 'lines' ? process.stderr : process.stdout
@@ -180,12 +182,13 @@ interface CamerasFile {
   readonly file: string
   readonly defaults: CameraDefaults
   readonly share: Share
+  readonly split: boolean
   readonly log: Logger
 }
 
 /** The cameras of the file, whenever it changes; a file that is not understood changes nothing. */
 async function* changesOf(
-  { file, defaults, share, log }: CamerasFile,
+  { file, defaults, share, log, split }: CamerasFile,
   signal: AbortSignal,
 ): AsyncGenerator<readonly CameraSettings[]> {
   const digest = async (): Promise<string> =>
@@ -201,13 +204,14 @@ async function* changesOf(
     known = now
     try {
       const cameras = share(await readCameras(file, defaults))
+      checkRules(cameras, split)
       log.info({ cameras: cameras.length }, 'the cameras file changed')
       yield cameras
     } catch (error) {
       const { code, message } = asStanflowError(error)
       log.error(
         { code, reason: message },
-        'the cameras file changed and is not understood: cameras stay as they are',
+        'the cameras file changed and is not to be followed: cameras stay as they are',
       )
     }
   }

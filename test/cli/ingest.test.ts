@@ -141,6 +141,8 @@ test('cameras come, go and change as their file does; one that is not understood
     )
     await writeFile(file, 'cameras: [{id: a, ur')
     await told(/cameras stay as they are/)
+    await cameras(a, { ...b, rules: [{ name: 'red', label: 'a red square', threshold: 0.5 }] })
+    await told(/Camera b has rules, but no labels.*cameras stay as they are/)
     await cameras(a, { ...b, fps: 4 }, { id: 'c', url: 'door.mp4' })
     await eventually(
       () => ups('b') === 2 && ups('c') === 1,

@@ -62,11 +62,12 @@ describe('a rule', () => {
       ['opened', 63, null],
     ])
     assert.deepEqual(shown(run([{ ...FALL, gap: 'hold' }], scored)), [['opened', 0, null]])
-    // Told of the gap, it closes at once, and with the same event.
+    // Once it is late for the next, it closes at once, and with the same event.
     const book = new RuleBook([FALL])
     for (const clip of scored.slice(0, 3)) book.add(clip)
-    assert.deepEqual(book.gap(CAMERA), run([FALL], scored).slice(1, 2))
-    assert.deepEqual(book.gap(CAMERA), [])
+    assert.deepEqual(book.late(CAMERA, 10), [])
+    assert.deepEqual(book.late(CAMERA, 60), run([FALL], scored).slice(1, 2))
+    assert.deepEqual(book.late(CAMERA, 60), [])
   })
 
   test('takes a clip where nothing moved as it is told to', () => {

@@ -1,3 +1,4 @@
+import { NEVER, persist } from '../../persist.js'
 import type { Batch } from './batch.js'
 import { labelRows } from './formats/codec.js'
 import { manifestFile } from './layout.js'
@@ -8,18 +9,19 @@ import { removeFromPart } from './supersede.js'
 
 /**
  * Makes a batch durable: its data files, then the manifest that makes them count, then what follows from it: rows of
- * an older version of a video leave their parts, dead letters of finished videos go. After an error before the
- * manifest no file of the part is left.
+ * an older version of a video leave their parts, dead letters of finished videos go. Each step is tried as often as the
+ * store's `again` says, under the same names. After an error before the manifest no file of the part is left.
  */
 export async function commitBatch(store: FileStoreParts, batch: Batch): Promise<void> {
   if (batch.isEmpty && !store.letters.changed) return
-  await store.lock.assertHeld()
+  const { again = NEVER } = store
+  await persist(() => store.lock.assertHeld(), again)
   if (!batch.isEmpty) await commitPart(store, batch)
-  await store.letters.save()
+  await persist(() => store.letters.save(), again)
 }
 
 async function commitPart(store: FileStoreParts, batch: Batch): Promise<void> {
-  const { writer, recipe, format, index, letters, lock } = store
+  const { writer, recipe, format, index, letters, lock, again = NEVER } = store
   const { rows, videos } = batch
   const { modelDigest, dim, sampling, labelSetDigest } = recipe
   const part = store.partNames.next()
@@ -28,7 +30,8 @@ async function commitPart(store: FileStoreParts, batch: Batch): Promise<void> {
     ...{ part, stanflow: store.version, modelDigest, dim, sampling },
     ...{ rows: rows.length, files, videos: [...videos] },
   }
-  try {
+  const write = async (): Promise<void> => {
+    files.length = 0
     await writer.embeddings(part, rows, format, files)
     if (labelSetDigest !== undefined) {
       const labelled = rows.flatMap((row) => labelRows(row, row.labels, labelSetDigest))
@@ -37,15 +40,22 @@ async function commitPart(store: FileStoreParts, batch: Batch): Promise<void> {
     // Writing took its time: whoever thought this run dead has removed what it wrote.
     await lock.assertHeld()
     await commitManifest(writer.blobs, writer.place, manifest)
+  }
+  try {
+    await persist(write, again)
   } catch (error) {
     await takeBack(store, part, files)
     throw error
   }
   const stale = index.add(manifest)
   if (stale.length > 0)
-    await store.rewrite(async () => {
-      for (const one of stale) await removeFromPart(writer, one)
-    })
+    await persist(
+      () =>
+        store.rewrite(async () => {
+          for (const one of stale) await removeFromPart(writer, one)
+        }),
+      again,
+    )
   for (const video of videos) {
     if (video.done) letters.settle(video.source)
   }

@@ -1,5 +1,6 @@
 import type { LabelledEmbedding, Video } from '../../domain.js'
 import { StanflowError } from '../../errors.js'
+import { NEVER, persist } from '../../persist.js'
 import type { DeadLetter, Progress, ResultStore } from '../store.js'
 import { Batch } from './batch.js'
 import { commitBatch } from './commit.js'
@@ -7,8 +8,9 @@ import type { FileStoreParts, OpenReport } from './store-parts.js'
 import { normalFingerprint, type VideoIndex } from './video-index.js'
 
 /**
- * Results in a folder, made by `openFileStore`. After a failed checkpoint every call throws the same error: nothing
- * half-written is visible, and the next run goes on from the last checkpoint that held.
+ * Results in a folder, made by `openFileStore`. A checkpoint that fails is tried again where `again` says so. After one
+ * that failed for good every call throws the same error: nothing half-written is visible, and the next run goes on from
+ * the last checkpoint that held.
  */
 export class FileStore implements ResultStore {
   readonly opened: OpenReport
@@ -19,6 +21,8 @@ export class FileStore implements ResultStore {
   #leaving = new Batch()
   /** Commits happen one after the other. */
   #lastCommit: Promise<void> = Promise.resolve()
+  /** One that waits for the one before it: it takes all that has gathered until its turn. */
+  #nextCommit: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #broken: StanflowError | undefined
   #isClosed = false
@@ -96,7 +100,7 @@ export class FileStore implements ResultStore {
       this.#isClosed = true
       clearTimeout(this.#timer)
       await this.#lastCommit
-      await this.#parts.lock.release()
+      await persist(() => this.#parts.lock.release(), this.#parts.again ?? NEVER)
     }
     if (this.#broken !== undefined) throw this.#broken
   }
@@ -104,7 +108,12 @@ export class FileStore implements ResultStore {
   #commit(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    const commit = this.#lastCommit.then(() => this.#commitNow())
+    if (this.#nextCommit !== undefined) return this.#nextCommit
+    const commit = this.#lastCommit.then(() => {
+      this.#nextCommit = undefined
+      return this.#commitNow()
+    })
+    this.#nextCommit = commit
     this.#lastCommit = commit.catch((error: unknown) => {
       this.#broken ??= error instanceof StanflowError ? error : internal(String(error), error)
     })
@@ -118,6 +127,7 @@ export class FileStore implements ResultStore {
     this.#gathering = new Batch()
     await commitBatch(this.#parts, batch)
     this.#leaving = new Batch()
+    if (batch.rows.length > 0) this.#parts.onStored?.(batch.rows)
   }
 
   /** A checkpoint when the oldest result has waited long enough; its error is thrown by the next call. */

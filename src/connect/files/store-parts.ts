@@ -1,3 +1,5 @@
+import type { LabelledEmbedding } from '../../domain.js'
+import type { Again } from '../../persist.js'
 import type { Lock } from '../blobs.js'
 import type { Recipe, ResultFormat } from '../store.js'
 import type { DeadLetters } from './dead-letters.js'
@@ -30,4 +32,8 @@ export interface FileStoreParts {
   readonly rewrite: (change: () => Promise<void>) => Promise<void>
   readonly partNames: PartNames
   readonly opened: OpenReport
+  /** Whether a commit that failed is tried again; until it holds, results gather up to `checkpointClips`. Default: never. */
+  readonly again?: Again
+  /** Told what a commit has made durable. */
+  readonly onStored?: (rows: readonly LabelledEmbedding[]) => void
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StanflowError } from '../../errors.js'
+import { NEVER, persist } from '../../persist.js'
 import type { Blobs } from '../blobs.js'
 import type { Recipe, Relabel, ResultFormat } from '../store.js'
 import { completePart, missingIn, type Wanted } from './complete.js'
@@ -21,14 +22,14 @@ import {
 import { checkModel, readManifests } from './manifest.js'
 import { type PartWriter, partWriter } from './part-writer.js'
 import { removeLeftovers } from './recover.js'
-import type { OpenReport } from './store-parts.js'
+import type { FileStoreParts, OpenReport } from './store-parts.js'
 import { removeFromPart } from './supersede.js'
 import { type Stale, VideoIndex } from './video-index.js'
 
 export type { FileStore } from './file-store.js'
 export type { OpenReport } from './store-parts.js'
 
-export interface StoreOptions {
+export interface StoreOptions extends Pick<FileStoreParts, 'again' | 'onStored'> {
   /** Where results go. */
   readonly blobs: Blobs
   /** Runs of other shards of as many may be open at the same time. Default: this run is alone. */
@@ -68,8 +69,10 @@ export async function openStore(options: StoreOptions): Promise<FileStore> {
   await blobs.open()
   const run = newRun()
   const mine = lockName(shard)
-  const lock = await blobs.lock(mine, run)
-  try {
+  const again = options.again ?? NEVER
+  const lock = await persist(() => blobs.lock(mine, run), again)
+  // Whatever of it was done before, doing it again changes nothing.
+  const begin = async (): Promise<FileStore> => {
     const others = async () => (await blobs.holders(LOCK)).filter(({ name }) => name !== mine)
     const alive = async () => {
       const held = await others()
@@ -97,6 +100,9 @@ export async function openStore(options: StoreOptions): Promise<FileStore> {
       clipsRelabelled: relabelled,
     }
     return new FileStore({ ...options, writer, index, letters, lock, rewrite, partNames, opened })
+  }
+  try {
+    return await persist(begin, again)
   } catch (error) {
     await lock.release().catch(() => {})
     throw error instanceof StanflowError ? error : outputError(blobs.location, error)

@@ -31,7 +31,7 @@ export interface LiveCamera {
    * Leaving the iteration, or aborting, ends the connection.
    * @throws StanflowError CAMERA_*, HWACCEL_UNFIT
    */
-  play(run: number, signal: AbortSignal): AsyncGenerator<LiveFrame, void, undefined>
+  play(signal: AbortSignal): AsyncGenerator<LiveFrame, void, undefined>
   /** Whose clock the last frame was timed by. */
   readonly clock: 'camera' | 'arrival'
 }
@@ -41,22 +41,22 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
   const { source, address, size } = settings
   const clock = new StreamClock()
   let index = 0
+  /** Connections so far, of whoever plays it: pictures of two are not to be joined. */
+  let connections = 0
   /** Frames are timed by when they come, in ffmpeg itself. */
   let byArrival = false
   // RTSP cameras tell the time of each picture in the stream that is copied.
   let pieces = settings.onPiece !== undefined || address.kind === 'rtsp'
 
-  async function* play(run: number, signal: AbortSignal): AsyncGenerator<LiveFrame, void, undefined> {
-    const isDone = yield* connection(run, signal)
-    if (!isDone) yield* connection(run, signal)
+  async function* play(signal: AbortSignal): AsyncGenerator<LiveFrame, void, undefined> {
+    const isDone = yield* connection(signal)
+    if (!isDone) yield* connection(signal)
   }
 
   /** @returns false where it is to be begun anew in another way */
-  async function* connection(
-    run: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<LiveFrame, boolean, undefined> {
+  async function* connection(signal: AbortSignal): AsyncGenerator<LiveFrame, boolean, undefined> {
     if (signal.aborted) return true
+    const run = connections++
     clock.restart()
     const command = liveCommand(settings, { pieces, byArrival })
     // What other hardware decodes with reserves far more than it uses.

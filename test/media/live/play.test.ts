@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { FramePool, keepOpen, Pacer } from '../../../operators/index.js'
+import type { LiveFrame, StreamPiece } from '../../../src/domain.js'
+import { renderVideo } from '../../../src/media/encode.js'
+import { findFfmpeg } from '../../../src/media/ffmpeg/find.js'
+import { parseAddress } from '../../../src/media/live/address.js'
+import { type LiveCamera, liveCamera } from '../../../src/media/live/play.js'
+import type { LiveSettings } from '../../../src/media/live/settings.js'
+
+let dir: string
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'stanflow-play-'))
+})
+after(() => rm(dir, { recursive: true, force: true }))
+
+async function cameraOf(path: string, more: Partial<LiveSettings> = {}): Promise<LiveCamera> {
+  const programs = await findFfmpeg()
+  assert.ok(programs !== undefined)
+  const pool = new FramePool()
+  return liveCamera(programs, {
+    ...{ source: 'camera:a', address: parseAddress(path), size: 32, fps: 5, transport: 'tcp' },
+    ...{ hwaccel: 'none', keyframesOnly: false, silence: 5, patience: 30, loop: false },
+    ...{ measureChange: false, allocate: (bytes: number) => pool.allocate(bytes) },
+    ...more,
+  })
+}
+
+/** As a camera is kept open while its schedule says so. */
+async function keptOpen(camera: LiveCamera): Promise<LiveFrame[]> {
+  const frames: LiveFrame[] = []
+  const lost: string[] = []
+  const stop = new AbortController()
+  for await (const frame of keepOpen({
+    ...{ source: 'camera:a', play: camera.play, signal: stop.signal, pacer: new Pacer(0), late: 60 },
+    ...{ backoff: { first: 0.1, most: 0.1 }, onEvent: () => undefined },
+    onRetry: ({ code, message }) => {
+      lost.push(`${code} ${message}`)
+      stop.abort()
+    },
+  }))
+    frames.push(frame)
+  assert.deepEqual(lost, [])
+  return frames
+}
+
+test('connections are counted over all times that a camera is kept open, so that no two are ever joined', async () => {
+  const path = join(dir, 'twice.mp4')
+  await renderVideo(path, { codec: 'h264', filter: 'testsrc2=size=64x64:rate=10:duration=1' })
+  const pieces: StreamPiece[] = []
+  const camera = await cameraOf(path, { onPiece: (piece) => pieces.push(piece) })
+  const runs = []
+  for (let turn = 0; turn < 2; turn++) {
+    const before = pieces.length
+    const frames = new Set((await keptOpen(camera)).map(({ run }) => run))
+    runs.push([...frames], [...new Set(pieces.slice(before).map(({ run }) => run))])
+  }
+  assert.deepEqual(runs, [[0], [0], [1], [1]])
+})
