@@ -10,6 +10,9 @@
 # Ends with what was shown, line by line; nothing of it stays but .cache/images/<base>, and with --keep the images.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# Mounts of its own: none is left behind, and crun knows no hybrid of both versions of cgroups.
+if [ "${STANFLOW_UNSHARED:-}" != 1 ]; then STANFLOW_UNSHARED=1 exec unshare --mount bash "$0" "$@"; fi
+if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgroup/unified; fi
 keep=0 cuda=0
 for option in "$@"; do
   case $option in
@@ -57,7 +60,7 @@ netns = "host"
 cgroups = "disabled"
 CONF
 export CONTAINERS_CONF=$work/containers.conf
-pod() { podman --log-level=error "$@"; }
+pod() { podman --log-level=fatal "$@"; }
 
 clean() {
   local status=$?
@@ -111,20 +114,22 @@ secrets=()
 ca=${NODE_EXTRA_CA_CERTS:-}
 if [ -n "$ca" ] && [ -s "$ca" ]; then secrets=(--secret "id=ca,src=$ca"); fi
 build() {
-  local target=$1; shift
-  say "building $target"
+  local target=$1 tag=$2; shift 2
+  say "building $tag"
   buildah bud --layers --pull=never --format docker --network host --signature-policy "$work/policy.json" "${secrets[@]}" \
-    -f infra/Dockerfile --target "$target" -t "stanflow:$target" "$@" . > "$work/$target.log" 2>&1 || { tail -40 "$work/$target.log" >&2; no "$target does not build"; }
-  show "stanflow:$target builds: $(pod image inspect "stanflow:$target" --format '{{.Size}}' | awk '{ printf "%.0f MB", $1 / 1e6 }')"
+    -f infra/Dockerfile --target "$target" -t "stanflow:$tag" "$@" . > "$work/$tag.log" 2>&1 || { tail -40 "$work/$tag.log" >&2; no "$tag does not build"; }
+  show "stanflow:$tag builds: $(pod image inspect "stanflow:$tag" --format '{{.Size}}' | awk '{ printf "%.0f MB", $1 / 1e6 }')"
 }
 revision=$(git rev-parse --short HEAD 2> /dev/null || echo unknown)
-build cpu --build-arg "REVISION=$revision" --build-arg "VERSION=$(node -p 'require("./package.json").version')"
-build camera
+build cpu cpu --build-arg "REVISION=$revision" --build-arg "VERSION=$(node -p 'require("./package.json").version')"
+build cpu lean --build-arg TFJS=0
+build camera camera
 
 # The image as it is meant to be run; --network host because the broker listens at this machine's 127.0.0.1.
 data=$work/data
 install -d -o 10001 -g 10001 "$data"
-confined=(--read-only --tmpfs /tmp --cap-drop all --security-opt no-new-privileges --network host)
+# Neither systemd, to call health checks, nor the right to raise limits is needed.
+confined=(--health-interval disable --cgroups=disabled --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 --read-only --tmpfs /tmp --cap-drop all --security-opt no-new-privileges --network host)
 run() { pod run --rm "${confined[@]}" -v "$data:/data" "$@"; }
 begin() { local name=$1; shift; started+=("$name"); pod run -d --name "$name" "${confined[@]}" "$@" > /dev/null; }
 # Ends it as `docker stop` does, and says how it ended: 137 would be that it had to be killed.
@@ -145,6 +150,12 @@ for engine in 'onnx on cpu' 'openvino on cpu' 'tfjs on cpu' ffmpeg node-av; do
   grep -qE "^ *ok +$engine " "$work/doctor" || no "doctor: $engine does not work"
 done
 show "stanflow doctor: onnx, openvino, tfjs, ffmpeg and node-av work"
+
+run stanflow:lean doctor > "$work/doctor"
+for engine in 'onnx on cpu' 'openvino on cpu' ffmpeg node-av; do
+  grep -qE "^ *ok +$engine " "$work/doctor" || no "doctor without TensorFlow: $engine does not work"
+done
+show "without TensorFlow (TFJS=0) the others work"
 
 say "a backfill"
 run stanflow:cpu scenes --to scenes --count 12 > /dev/null 2>&1
@@ -197,3 +208,55 @@ records=$(archived first)
 finish consume-3 > /dev/null
 test "$records" = "$expected" || no "archive: $records records, not $expected"
 show "12 videos of 2 s in windows of 0.25 s: $records records (embeddings and labels of 96 clips), none lost and none doubled over the three"
+
+say "what ends a first process that has nothing to finish"
+mkdir -p "$work/slow"
+cp -r src/model/assets/default/. "$work/slow"
+# Weights that never come: whoever opens a pipe waits for somebody to write into it.
+rm "$work/slow/model.safetensors"
+mkfifo -m 666 "$work/slow/model.safetensors"
+begin slow -v "$data:/data" -v "$work/slow:/models/slow:ro" --entrypoint stanflow stanflow:cpu backfill scenes --to out3 --model /models/slow
+said() { pod logs slow 2>&1 | grep -q 'loading model'; }
+until_true said || no "the model is not being loaded"
+ended=$(finish slow)
+test "$ended" = 143 || no "it ended with $ended"
+show "a backfill whose model never loads, as process 1: SIGTERM, ended with 143"
+
+say "the test camera"
+begin camera --user 10001 stanflow:camera /scenes --address 127.0.0.1 --port 28554
+until_true pod exec camera camera --check --port 28554 || { pod logs camera | tail; no "the camera does not answer"; }
+frames=$(run --entrypoint ffmpeg stanflow:cpu -v fatal -rtsp_transport tcp -i rtsp://127.0.0.1:28554/cam -frames:v 30 -f null - -progress - | sed -n 's/^frame=//p' | tail -1)
+test "${frames:-0}" -ge 30 || no "the camera showed $frames frames"
+ended=$(finish camera)
+test "$ended" = 0 || no "the camera ended with $ended"
+show "camera: $frames frames over RTSP, SIGTERM, ended with 0"
+
+if [ "$cuda" = 1 ]; then
+  # NVIDIA's base is on no package registry. Debian stands in for it, with empty packages of TensorRT's names: that shows that the
+  # stages fit together and that all of stanflow's own part is built and loads, and nothing about a card.
+  say "a stand-in for NVIDIA's base"
+  cuda_image=$(sed -n 's/^ARG CUDA_IMAGE=//p' infra/Dockerfile)
+  tensorrt=$(sed -n 's/^ARG TENSORRT_VERSION=//p' infra/Dockerfile)
+  mkdir -p "$work/debs"
+  for package in libnvinfer10 libnvinfer-plugin10 libnvonnxparsers10; do
+    mkdir -p "$work/deb/DEBIAN"
+    printf 'Package: %s\nVersion: %s\nArchitecture: amd64\nMaintainer: none\nDescription: stands in\n' "$package" "$tensorrt" > "$work/deb/DEBIAN/control"
+    dpkg-deb -b "$work/deb" "$work/debs/$package.deb" > /dev/null
+  done
+  (cd "$work/debs" && for deb in *.deb; do dpkg-deb -f "$deb"; printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$deb" "$(stat -c %s "$deb")" "$(sha256sum "$deb" | cut -d' ' -f1)"; done > Packages)
+  base=$(buildah from --pull=never "$node_image")
+  buildah add --quiet "$base" "$work/debs" /opt/debs > /dev/null
+  buildah run "$base" sh -c 'echo "deb [trusted=yes] file:/opt/debs ./" > /etc/apt/sources.list.d/stand-in.list'
+  buildah commit --quiet --rm "$base" "$cuda_image" > /dev/null
+  build cuda cuda --build-arg ORT_PROVIDERS=skip
+  run stanflow:cuda doctor > "$work/doctor"
+  for engine in 'onnx on cpu' ffmpeg node-av; do
+    grep -qE "^ *ok +$engine " "$work/doctor" || no "doctor: $engine does not work"
+  done
+  show "stanflow:cuda on a stand-in: $(grep -E 'tfjs on cuda' "$work/doctor" | tr -s ' ')"
+  run --entrypoint ffmpeg stanflow:cuda -hide_banner -hwaccels | grep -q '^cuda$' || no "ffmpeg has no cuda"
+  show "stanflow:cuda: ffmpeg knows --hwaccel cuda (Debian's; Ubuntu's was not run)"
+fi
+
+say "shown"
+printf '%s\n' "${shown[@]}"
