@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What the tests need beyond `npm ci`: ffmpeg, a browser, a camera (GStreamer's RTSP server), a Python with pyarrow and
 # DuckDB in .cache/py, an S3 server in .cache/bin, a Kafka broker and a schema registry in .cache/kafka, a second Kafka
-# client in .cache/confluent, TensorFlow under tfjs-node, and OpenVINO in .cache/openvino. Says nothing when all is there.
+# client in .cache/confluent, TensorFlow under tfjs-node, OpenVINO in .cache/openvino, and what checks the Helm chart and alert rules
+# (infra/lint/tools.sh). Says nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -48,6 +49,7 @@ if ! "$venv/bin/python" -c 'import confluent_kafka.schema_registry.avro, duckdb,
 fi
 
 bash infra/servers.sh
+bash infra/lint/tools.sh
 
 if ! command -v "${CXX:-g++}" > /dev/null && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
   apt-get -qq update > /dev/null && apt-get -qq install -y --no-install-recommends g++ > /dev/null

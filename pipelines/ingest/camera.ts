@@ -89,7 +89,8 @@ export class IngestedCamera {
   get facts(): CameraFacts {
     const lag = this.#newest === undefined ? undefined : Date.now() / 1000 - this.#newest
     const waiting = this.#studio.queue.waitingOf(this.source)
-    return { camera: this.settings.id, isUp: this.#isUp, lag, waiting }
+    const isWanted = !this.#isOver && this.#isOn(Date.now() / 1000)
+    return { camera: this.settings.id, isUp: this.#isUp, isWanted, lag, waiting }
   }
 
   /** Resolves once it cuts no more clips. */

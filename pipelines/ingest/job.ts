@@ -117,7 +117,7 @@ export class IngestJob {
       prepare: (camera) => this.#prepare(camera),
       emit: (event) => this.#emit(event),
     })
-    metrics.batchSize(options.batch)
+    if (model !== undefined) metrics.batchSize(options.batch)
     metrics.watch({ lanes: () => [], clipsInFlight: () => this.#budget.inFlight + this.#queue.size })
   }
 

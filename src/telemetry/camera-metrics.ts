@@ -8,6 +8,8 @@ export type ClipOutcome = 'cut' | 'delivered' | 'dropped' | 'still' | 'widened'
 export interface CameraFacts {
   readonly camera: string
   readonly isUp: boolean
+  /** Whether pictures are expected: not outside of its schedule, nor after the end of a file. */
+  readonly isWanted: boolean
   /** Seconds from when its newest frame was taken until now. */
   readonly lag: number | undefined
   readonly waiting: number
@@ -50,6 +52,7 @@ export class CameraMetrics {
       })
     }
     gauge('stanflow_camera_up', '1 while frames come', ({ isUp }) => Number(isUp))
+    gauge('stanflow_camera_wanted', '1 while frames are expected', ({ isWanted }) => Number(isWanted))
     gauge('stanflow_camera_lag_seconds', 'Age of the newest frame', ({ lag }) => lag)
     gauge('stanflow_camera_waiting', 'Clips that wait for the model', ({ waiting }) => waiting)
     new Gauge({

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { parse } from 'yaml'
 import { S3 } from '../../src/connect/s3/client.js'
 import { renderVideo } from '../../src/media/encode.js'
+import { podsOf, rendered } from '../infra/chart.js'
 import { cli } from '../support/cli.js'
 import { query } from '../support/query.js'
 import { type S3Server, s3Server } from '../support/s3.js'
@@ -36,22 +36,42 @@ before(async () => {
 })
 after(() => rm(dir, { recursive: true, force: true }))
 
-/** The command of the example CronJob, for one index, with this test's bucket. */
+/** What the chart's pods of the night run, by their index, for this test's bucket. */
 async function nightly(): Promise<{ pods: number; args: (index: number) => string[] }> {
-  const cron = parse(await readFile(join(ROOT, 'infra/kubernetes/nightly.yaml'), 'utf8'))
-  const job = cron.spec.jobTemplate.spec
-  const [container] = job.template.spec.containers
-  assert.deepEqual(container.command, ['stanflow'])
+  const place = `s3://${bucket}`
+  const values = join(dir, 'values.json')
+  const settings = {
+    brokers: 'kafka:9092',
+    labels: ['a person falls', 'a person sits down', 'an empty room'],
+  }
+  const night = {
+    ...{ enabled: true, shards: 8, inputs: [`${place}/cameras`] },
+    ...{ root: `${place}/cameras`, to: `${place}/stanflow` },
+  }
+  await writeFile(values, JSON.stringify({ config: settings, consume: { enabled: false }, nightly: night }))
+  const manifests = rendered('-f', values)
+  const { spec } = manifests.find(({ kind }) => kind === 'CronJob') as unknown as {
+    spec: { jobTemplate: { spec: Readonly<Record<string, unknown>> } }
+  }
+  const job = spec.jobTemplate.spec
   assert.equal(job.completionMode, 'Indexed')
   assert.equal(job.parallelism, job.completions)
+  const pod = podsOf(manifests).get('nightly')
+  const config = manifests.find(({ metadata }) => metadata.name === 'stanflow-config')?.data?.[
+    'stanflow.yaml'
+  ]
+  const file = join(dir, 'stanflow.yaml')
+  await writeFile(file, config ?? assert.fail())
   const args = (index: number) =>
-    container.args.map((arg: string) =>
-      arg.replace('s3://archive', `s3://${bucket}`).replace('$(JOB_COMPLETION_INDEX)', String(index)),
+    (pod?.containers[0]?.args ?? []).map((arg) =>
+      arg
+        .replace('/etc/stanflow/config/stanflow.yaml', file)
+        .replace('$(JOB_COMPLETION_INDEX)', String(index)),
     )
-  return { pods: job.completions, args }
+  return { pods: Number(job.completions), args }
 }
 
-test('the pods of the example CronJob do every video once, side by side, and nothing the next night', async () => {
+test("the pods of the chart's night do every video once, side by side, and nothing the next night", async () => {
   const { pods, args } = await nightly()
   const night = async () => {
     const runs: number[] = []
