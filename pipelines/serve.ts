@@ -123,6 +123,7 @@ export async function serve(
     if (object === undefined) throw new StanflowError('S3_OBJECT_MISSING', `${path} is not there.`)
     return object.body
   }
+  const head = (path: string, bytes: number): Promise<Uint8Array> => places.read(path, bytes)
   const every: Promise<void>[] = []
   try {
     await library?.refresh()
@@ -138,6 +139,7 @@ export async function serve(
         pictures,
         reach,
         read,
+        head,
         roots,
       },
       {

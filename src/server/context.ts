@@ -1,3 +1,4 @@
+import type { Footages } from './footage.js'
 import type { Hub } from './hub.js'
 import type { Live } from './live.js'
 import type { Media } from './media.js'
@@ -19,12 +20,15 @@ export interface ServerParts {
   readonly reach: (file: StoredFile) => Promise<Opened>
   /** A small object of a bucket, whole. */
   readonly read: (path: string) => Promise<Uint8Array>
+  /** So many first bytes of a file on this disk or in a bucket. */
+  readonly head: (path: string, bytes: number) => Promise<Uint8Array>
   readonly roots: Roots
 }
 
 /** The parts that routes work with. */
 export interface Context extends ServerParts {
   readonly media: Media
+  readonly footages: Footages
   readonly hub: Hub
   readonly access: Access | undefined
   readonly searchesPerMinute: number

@@ -21,7 +21,7 @@ export interface Library {
   facts(): Health['results']
 }
 
-export type FoundMoment = Omit<Moment, 'playable' | 'why'>
+export type FoundMoment = Omit<Moment, 'playable' | 'why' | 'footage'>
 
 export interface Search {
   readonly status: () => Health['search']

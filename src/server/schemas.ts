@@ -76,6 +76,18 @@ export const timelineSchema = z.object({
   episodes: z.array(episodeSchema),
 })
 
+export const footageSchema = z.object({
+  episode: z
+    .string()
+    .nullable()
+    .meta({ description: 'The episode that has it, for /api/media and /api/picture.' }),
+  zero: seconds.nullable().meta({ description: "When the episode's video begins, as seconds since 1970." }),
+  picture: z.boolean().meta({ description: 'Whether /api/picture?episode= has one.' }),
+  playable: z.boolean(),
+  why: z.string().nullable(),
+})
+export const footageQuery = z.object({ source: name, start: seconds, end: seconds })
+
 export const momentSchema = z.object({
   source: z.string(),
   start: seconds,
@@ -85,6 +97,7 @@ export const momentSchema = z.object({
   label: z.string().nullable(),
   playable: z.boolean(),
   why: z.string().nullable(),
+  footage: footageSchema.nullable().meta({ description: "Of a camera: what its events' videos show of it." }),
 })
 
 export const searchQuery = z.object({
@@ -107,7 +120,7 @@ export const searchSchema = z.object({
 /** Of a stored video, or of what an episode brought along. */
 const placeShape = { source: name.optional(), episode: z.string().min(1).max(500).optional() }
 export const mediaQuery = z.object(placeShape)
-export const pictureQuery = z.object({ ...placeShape, time: seconds.min(0).default(0) })
+export const pictureQuery = z.object({ ...placeShape, time: seconds.min(0).optional() })
 export const previewQuery = z.object({ ...placeShape, start: seconds.min(0), end: seconds.min(0) })
 
 export const letterSchema = z.object({
@@ -171,6 +184,7 @@ export type Live = Readonly<z.output<typeof liveSchema>>
 export type Source = Readonly<z.output<typeof sourceSchema>>
 export type Sources = Readonly<z.output<typeof sourcesSchema>>
 export type Timeline = Readonly<z.output<typeof timelineSchema>>
+export type Footage = Readonly<z.output<typeof footageSchema>>
 export type Moment = Readonly<z.output<typeof momentSchema>>
 export type SearchAsked = Readonly<z.output<typeof searchQuery>>
 export type Found = Readonly<z.output<typeof searchSchema>>

@@ -9,6 +9,7 @@ import { type Logger, silentLog } from '../telemetry/log.js'
 import { VERSION } from '../version.js'
 import { isLoopback, ourNames } from './address.js'
 import type { Context, ServerParts } from './context.js'
+import { Footages } from './footage.js'
 import { addGuards } from './guards.js'
 import { Hub } from './hub.js'
 import { Media } from './media.js'
@@ -62,7 +63,8 @@ export async function startServer(parts: ServerParts, options: ServerOptions): P
   const hub = new Hub(heartbeatMs)
   const access = token === undefined ? undefined : new Access(token)
   const media = new Media(parts)
-  const context: Context = { ...parts, media, hub, access, searchesPerMinute }
+  const footages = new Footages({ ...parts, media })
+  const context: Context = { ...parts, media, footages, hub, access, searchesPerMinute }
   const app = await assemble(context, options, ourNames([host, ...allowHosts]))
   try {
     await app.listen({ host, port })

@@ -156,6 +156,32 @@ suite('the page in a browser', { skip: noBrowser }, () => {
     })
   })
 
+  test('links lead on: from a suggestion to moments, to more like one, to its timeline, to other sources', async () => {
+    await visit('#/search', async (page) => {
+      await page.locator('.chips a').first().click(WAIT)
+      await page.locator('.moment').first().waitFor(WAIT)
+      await page
+        .getByRole('link', { name: /^More like/ })
+        .first()
+        .click()
+      await page.getByText(/^like a moment of/).waitFor(WAIT)
+      await page.getByRole('link', { name: 'Search everything' }).waitFor(WAIT)
+      await page.locator('.moment').first().waitFor(WAIT)
+      await page
+        .getByRole('link', { name: /^Timeline of/ })
+        .first()
+        .click()
+      await page.locator('.tracks').waitFor(WAIT)
+      await page.getByRole('link', { name: '← Sources' }).click()
+      await page.locator('a.source').first().click(WAIT)
+      await page.locator('.tracks').waitFor(WAIT)
+    })
+    await visit('#/live', async (page) => {
+      await page.locator('.camera h3 a').first().click(WAIT)
+      await page.getByRole('heading', { level: 1, name: /gate|yard/ }).waitFor(WAIT)
+    })
+  })
+
   test('by keyboard alone: search, go to a moment, play it, close it', async () => {
     await visit('#/search', async (page) => {
       await page.locator('.chips').waitFor(WAIT)

@@ -6,6 +6,7 @@ import { ResultsLibrary } from '../../pipelines/serve/library.js'
 import { DecodedPictures } from '../../pipelines/serve/pictures.js'
 import { type ServeOptions, type Serving, serve } from '../../pipelines/serve.js'
 import { Folder } from '../../src/connect/files/folder-blobs.js'
+import { readStart } from '../../src/connect/files/read-start.js'
 import { openFileStore } from '../../src/connect/files/store.js'
 import type { Recipe } from '../../src/connect/store.js'
 import { StanflowError } from '../../src/errors.js'
@@ -118,6 +119,7 @@ export async function startOver(
         ...{ search: { ready: true, what: '' }, deadLetters: { waiting: 0 } },
         throughput: { perMinute: 0, buckets: [], bucketSeconds: 10 },
       }),
+      head: readStart,
       read: async () => {
         throw new StanflowError('S3_CREDENTIALS', 'No bucket is reached in this test.')
       },

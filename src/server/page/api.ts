@@ -1,4 +1,4 @@
-import type { Found, Health, Letters, Live, Session, Sources, Timeline } from '../schemas.js'
+import type { Footage, Found, Health, Letters, Live, Session, Sources, Timeline } from '../schemas.js'
 
 /** What the server says went wrong. */
 export class Refused extends Error {
@@ -70,5 +70,6 @@ export const api = {
   retry: () => ask<{ readonly sent: number }>('/api/dead-letters/retry', post()),
   sources: (query: Query) => ask<Sources>(address('/api/sources', query)),
   timeline: (source: string) => ask<Timeline>(address('/api/timeline', { source })),
+  footage: (query: Query) => ask<Footage>(address('/api/footage', query)),
   search: (query: Query, signal: AbortSignal) => ask<Found>(address('/api/search', query), { signal }),
 }

@@ -112,6 +112,10 @@ export class EpisodeList {
     for (const id of this.#rows.keys()) if (!shown.has(id)) this.#rows.delete(id)
   }
 
+  row(id: string): HTMLElement | undefined {
+    return this.#rows.get(id)?.row
+  }
+
   #play(episode: Episode): void {
     const { id, source, start, end } = episode
     this.#player.play({ source, episode: id, start, end: end ?? start, label: titleOf(episode) })

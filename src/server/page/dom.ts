@@ -54,10 +54,13 @@ function dress<E extends Element>(element: E, props: Props, children: readonly C
   return element
 }
 
+/** A view of this page, or a path of this server: `//` and `/\` begin the name of another. */
+const OURS = /^(#|\/(?![/\\]))/
+
 function set(element: Element, name: string, value: Value): void {
   if (value === undefined || value === null || value === false) return
   // Addresses are ours: nothing stored or sent may become one that runs or leads away.
-  if ((name === 'href' || name === 'src') && !/^[#/](?!\/)/.test(String(value))) return
+  if ((name === 'href' || name === 'src') && !OURS.test(String(value))) return
   if (name.startsWith('on') || name === 'style') throw new TypeError(`${name} is not set this way.`)
   element.setAttribute(name, value === true ? '' : String(value))
 }

@@ -44,13 +44,29 @@ export function eventsView(): View {
       all.length === 0 ? '' : `${open === 0 ? 'none open' : `${open} open`} · ${plural(all.length, 'event')}`,
     )
   }
-  now.onChange(render)
+  now.onChange(() => {
+    render()
+    point()
+  })
+  /** The one that the address names is shown once: it is not to be jumped back to. */
+  let wanted: string | null = null
+  const point = (): void => {
+    if (wanted === null || now.state !== 'ready' || !element.isConnected) return
+    const row = list.row(wanted)
+    for (const other of list.element.querySelectorAll('[aria-current]')) other.removeAttribute('aria-current')
+    row?.setAttribute('aria-current', 'true')
+    row?.scrollIntoView({ block: 'center' })
+    wanted = null
+  }
 
   return {
     title: 'Events',
     element,
-    enter: () => {
+    enter: (query) => {
+      wanted = query.get('episode')
       render()
+      // The view has just been put into the page, and its heading gets the focus after this.
+      setTimeout(point)
       if (now.state !== 'ready') void now.load()
     },
     leave: () => {

@@ -6,6 +6,8 @@ import { at, short, span } from './format.js'
 export interface Playable {
   readonly source: string
   readonly episode?: string
+  /** Where a moment of an episode's video is meant: when that begins, in the source's time. */
+  readonly zero?: number
   readonly start: number
   readonly end: number
   readonly label?: string | null
@@ -89,7 +91,7 @@ export class Player {
     this.#untilEnd = false
     if (this.#what === undefined || this.video.hidden) return
     if (this.#kind === 'whole') {
-      this.video.currentTime = time
+      this.video.currentTime = time - this.#offset
       void this.video.play().catch(() => undefined)
     } else this.play({ ...this.#what, start: time, end: time + 5 })
   }
@@ -109,12 +111,13 @@ export class Player {
   }
 
   #load(kind: 'whole' | 'clip'): void {
-    const { episode, start, end } = this.#what as Playable
+    const { episode, zero, start, end } = this.#what as Playable
     this.#kind = kind
-    // An episode's video has a time of its own, from its beginning on.
-    const from = episode === undefined ? Math.max(0, start - AROUND) : 0
-    const until = episode === undefined ? end + AROUND : LONGEST
-    this.#offset = kind === 'whole' ? 0 : from
+    const isMoment = episode === undefined || zero !== undefined
+    // In the file's own time.
+    const from = isMoment ? Math.max(0, start - (zero ?? 0) - AROUND) : 0
+    const until = isMoment ? end - (zero ?? 0) + AROUND : LONGEST
+    this.#offset = (zero ?? 0) + (kind === 'whole' ? 0 : from)
     this.video.dataset.kind = kind
     this.video.dataset.offset = String(this.#offset)
     this.video.src =
@@ -131,8 +134,7 @@ export class Player {
       void this.#broken()
       return
     }
-    const isEpisode = what.episode !== undefined
-    this.video.currentTime = isEpisode ? 0 : Math.max(0, what.start - this.#offset)
+    this.video.currentTime = isWholeEpisode(what) ? 0 : Math.max(0, what.start - this.#offset)
     void this.video
       .play()
       .catch(() => say(this.#note, 'Press play: the browser does not start it by itself.'))
@@ -142,7 +144,7 @@ export class Player {
     const what = this.#what
     if (what === undefined) return
     this.onTime(this.time)
-    if (what.episode === undefined && this.#untilEnd && this.time >= what.end) {
+    if (!isWholeEpisode(what) && this.#untilEnd && this.time >= what.end) {
       this.#untilEnd = false
       this.video.pause()
       say(this.#note, `That was the moment, up to ${at(what.end)}. Play goes on from there.`)
@@ -185,11 +187,14 @@ export class Player {
     this.#poster.hidden = false
     this.#poster.src = address('/api/picture', {
       ...this.#named(),
-      time: what.episode === undefined ? Math.max(0, what.start) : 0,
+      time: what.episode === undefined ? Math.max(0, what.start) : undefined,
     })
     this.#poster.onerror = () => {
       this.#poster.hidden = true
     }
-    say(this.#note, `It cannot be played here. ${why}`)
+    say(this.#note, /^No footage/.test(why) ? why : `It cannot be played here. ${why}`)
   }
 }
+
+/** Its video is all there is to say when it begins. */
+const isWholeEpisode = ({ episode, zero }: Playable): boolean => episode !== undefined && zero === undefined

@@ -2,7 +2,7 @@ import type { Found, Moment } from '../schemas.js'
 import { address, api } from './api.js'
 import { fill, find, h, say } from './dom.js'
 import { colour, plural, short, span } from './format.js'
-import { Player } from './player.js'
+import { type Playable, Player } from './player.js'
 import { empty, failed, loading } from './states.js'
 import type { View } from './view.js'
 
@@ -37,7 +37,7 @@ export function searchView(): View {
     playing?.removeAttribute('aria-current')
     playing = card
     card.setAttribute('aria-current', 'true')
-    player.play(moment)
+    player.play(playableOf(moment))
     if (player.element.getBoundingClientRect().top < 0) player.element.scrollIntoView({ block: 'start' })
   }
 
@@ -116,16 +116,39 @@ export function searchView(): View {
   }
 }
 
+/** Of a camera its event's video, or else its event's picture. */
+function playableOf({ footage, ...moment }: Moment): Playable {
+  if (footage === null) return moment
+  const { episode, zero } = footage
+  return {
+    ...moment,
+    ...(episode !== null && { episode }),
+    ...(zero !== null && { zero }),
+  }
+}
+
+/** Where its picture is; none of a camera that kept nothing. */
+function pictureOf({ source, best, footage }: Moment): string | undefined {
+  if (footage === null) return address('/api/picture', { source, time: best })
+  const { episode, zero, picture } = footage
+  if (episode === null) return undefined
+  if (zero !== null) return address('/api/picture', { episode, time: Math.max(0, best - zero) })
+  return picture ? address('/api/picture', { episode }) : undefined
+}
+
 function momentCard(
   moment: Moment,
   like: string,
   play: (moment: Moment, card: HTMLElement) => void,
 ): HTMLLIElement {
-  const { source, start, end, best, score, label, playable, why } = moment
-  const picture = h('img', {
-    ...{ class: 'thumb', alt: '', loading: 'lazy', src: address('/api/picture', { source, time: best }) },
-  })
+  const { source, start, end, score, label, playable, why, footage } = moment
+  const src = pictureOf(moment)
+  const picture =
+    src === undefined
+      ? h('span', { class: 'thumb empty' }, 'no footage kept')
+      : h('img', { class: 'thumb', alt: '', loading: 'lazy', src })
   picture.addEventListener('error', () => picture.classList.add('none'))
+  const event = footage?.episode ?? null
   const card: HTMLLIElement = h(
     'li',
     { class: 'moment' },
@@ -146,7 +169,22 @@ function momentCard(
       'p',
       { class: 'foot' },
       h('span', { class: 'soft num', title: 'similarity' }, score.toFixed(3)),
-      !playable && h('span', { class: 'soft', title: why ?? '' }, 'not playable here'),
+      !playable &&
+        src !== undefined &&
+        h(
+          'span',
+          { class: 'soft', title: why ?? '' },
+          footage === null ? 'not playable here' : 'no footage kept',
+        ),
+      event !== null &&
+        h(
+          'a',
+          {
+            href: `#/events?${new URLSearchParams({ episode: event })}`,
+            'aria-label': `The event of ${short(source)} at ${span(start, end)}`,
+          },
+          'Event',
+        ),
       h(
         'a',
         { href: like, 'aria-label': `More like ${label ?? short(source)} at ${span(start, end)}` },

@@ -8,6 +8,10 @@ import { hear } from './stream.js'
 import { Tracks } from './tracks.js'
 import type { View } from './view.js'
 
+/** Seconds from a time on that are played of a camera. */
+const AT_ONCE = 4
+const UNKNOWN = { episode: null, zero: null, playable: false, why: 'The server does not answer.' } as const
+
 /** A source along its time. */
 export function sourceView(): View {
   const title = h('h1', { tabindex: '-1' })
@@ -34,7 +38,8 @@ export function sourceView(): View {
     ]
     say(summary, facts.filter((one) => one !== '').join(' · '))
     const drawn = new Tracks(timeline, (to, until) => {
-      if (player.shown) player.seek(to)
+      if (isCamera()) void playKept(to, until)
+      else if (player.shown) player.seek(to)
       else player.play({ source: name, start: to, end: until, why: source.why })
     })
     player.onTime = (now) => drawn.mark(now)
@@ -63,7 +68,9 @@ export function sourceView(): View {
     )
     const span = tracks[0]?.spans[0]
     const from = time ?? start
-    if (!player.shown)
+    if (isCamera()) {
+      if (time !== undefined) void playKept(time, time + AT_ONCE)
+    } else if (!player.shown)
       player.play({
         source: name,
         start: from,
@@ -71,6 +78,22 @@ export function sourceView(): View {
         why: source.why,
       })
     if (time === undefined) player.video.autoplay = false
+  }
+
+  const isCamera = (): boolean => name.startsWith('camera:')
+
+  /** Of a camera there is what its events kept. */
+  const playKept = async (start: number, end: number): Promise<void> => {
+    const mine = name
+    const { episode, zero, playable, why } = await api
+      .footage({ source: mine, start, end })
+      .catch(() => UNKNOWN)
+    if (mine !== name) return
+    player.play({
+      ...{ source: mine, start, end, why: playable ? null : why },
+      ...(episode !== null && { episode }),
+      ...(zero !== null && { zero }),
+    })
   }
 
   const load = async (time?: number): Promise<void> => {

@@ -5,7 +5,14 @@ import { StanflowError } from '../../errors.js'
 import type { Context } from '../context.js'
 import { Gate, Recent } from '../limits.js'
 import { keyOf, type Named } from '../media.js'
-import { mediaQuery, pictureQuery, previewQuery } from '../schemas.js'
+import {
+  type Footage,
+  footageQuery,
+  footageSchema,
+  mediaQuery,
+  pictureQuery,
+  previewQuery,
+} from '../schemas.js'
 import { described } from './json.js'
 
 const PICTURES_KEPT = 500
@@ -26,7 +33,7 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 
 /** Video by ranges, short clips that every browser plays, and pictures. */
-export function addMediaRoutes(app: FastifyInstance, { media, pictures, read }: Context): void {
+export function addMediaRoutes(app: FastifyInstance, { media, footages, pictures, read }: Context): void {
   const decoding = new Gate(2, 200)
   const recent = new Recent<Uint8Array>(PICTURES_KEPT)
 
@@ -57,14 +64,17 @@ export function addMediaRoutes(app: FastifyInstance, { media, pictures, read }: 
     '/api/picture',
     {
       schema: described({
-        summary: 'A picture of a source at a time, or of an episode',
+        summary:
+          "A picture of a source at a time, of an episode, or of an episode's video at a time of its own",
         query: pictureQuery,
         media: 'image/jpeg',
       }),
     },
     async ({ query }, reply) => {
-      const { time, ...named } = query as z.output<typeof pictureQuery>
-      const file = await media.file(oneOf(named), named.episode === undefined ? 'video' : 'thumbnail')
+      const { time: asked, ...named } = query as z.output<typeof pictureQuery>
+      const isThumbnail = named.episode !== undefined && asked === undefined
+      const file = await media.file(oneOf(named), isThumbnail ? 'thumbnail' : 'video')
+      const time = asked ?? 0
       if (PICTURE.test(file.path)) {
         reply.type(TYPES[extname(file.path).toLowerCase()] ?? 'image/jpeg')
         if (file.path.startsWith('s3://')) return reply.send(Buffer.from(await read(file.path)))
@@ -82,6 +92,18 @@ export function addMediaRoutes(app: FastifyInstance, { media, pictures, read }: 
       )
       return reply.type('image/jpeg').header('cache-control', 'private, max-age=3600').send(Buffer.from(jpeg))
     },
+  )
+
+  app.get(
+    '/api/footage',
+    {
+      schema: described({
+        summary: 'What is kept of a moment at a camera',
+        query: footageQuery,
+        answer: footageSchema,
+      }),
+    },
+    async ({ query }): Promise<Footage> => footages.of(query as z.output<typeof footageQuery>),
   )
 
   app.get(

@@ -2,14 +2,14 @@ import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
 import { StanflowError } from '../../errors.js'
 import type { Context } from '../context.js'
-import { type Found, searchQuery, searchSchema } from '../schemas.js'
+import { type Found, type Moment, searchQuery, searchSchema } from '../schemas.js'
 import { described } from './json.js'
 
 const PATIENCE_MS = 30_000
 
 /** Moments by what they show. */
 export function addSearchRoutes(app: FastifyInstance, context: Context): void {
-  const { search, media, library, searchesPerMinute } = context
+  const { search, media, footages, library, searchesPerMinute } = context
   app.get(
     '/api/search',
     {
@@ -27,12 +27,17 @@ export function addSearchRoutes(app: FastifyInstance, context: Context): void {
       }
       const begun = performance.now()
       const { moments, model, note } = await search.find(asked, AbortSignal.timeout(PATIENCE_MS))
+      const shown = moments.map(async (moment): Promise<Moment> => {
+        const label = moment.label ?? library?.labelAt(moment.source, moment.best) ?? null
+        if (moment.source.startsWith('camera:')) {
+          const footage = await footages.of(moment)
+          return { ...moment, label, playable: footage.playable, why: footage.why, footage }
+        }
+        const why = media.whyNot(moment.source)
+        return { ...moment, label, playable: why === null, why, footage: null }
+      })
       return {
-        moments: moments.map((moment) => {
-          const why = media.whyNot(moment.source)
-          const label = moment.label ?? library?.labelAt(moment.source, moment.best) ?? null
-          return { ...moment, label, playable: why === null, why }
-        }),
+        moments: await Promise.all(shown),
         tookMs: Math.round(performance.now() - begun),
         model,
         note,
