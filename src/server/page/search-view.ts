@@ -181,13 +181,13 @@ function momentCard(
           'a',
           {
             href: `#/events?${new URLSearchParams({ episode: event })}`,
-            'aria-label': `The event of ${short(source)} at ${span(start, end)}`,
+            'aria-label': `Event of ${short(source)}, ${span(start, end)}`,
           },
           'Event',
         ),
       h(
         'a',
-        { href: like, 'aria-label': `More like ${label ?? short(source)} at ${span(start, end)}` },
+        { href: like, 'aria-label': `More like this: ${label ?? short(source)}, ${span(start, end)}` },
         'More like this',
       ),
       h(
