@@ -128,7 +128,14 @@ suite('the API', () => {
       Object.keys(ways).map((way) => `${way} ${path}`),
     )
     assert.deepEqual(routes.sort(), [
-      ...['get /api/dead-letters', 'get /api/health', 'get /api/live', 'get /api/media', 'get /api/picture'],
+      ...[
+        'get /api/dead-letters',
+        'get /api/footage',
+        'get /api/health',
+        'get /api/live',
+        'get /api/media',
+        'get /api/picture',
+      ],
       ...['get /api/preview', 'get /api/search', 'get /api/session', 'get /api/sources', 'get /api/stream'],
       ...['get /api/timeline', 'post /api/dead-letters/retry', 'post /api/session'],
     ])
