@@ -50,11 +50,17 @@ export class RuleBook {
 
   /** At `now` (as the source's clips count time) nothing has come for a while: closes what does not hold for so long. */
   late(source: string, now: number): readonly Event[] {
-    return this.#each(source, (rule, watch) =>
-      watch.open !== undefined && now - watch.lastEnd > rule.gapAfter
-        ? afterGap(rule, watch, source)
-        : { watch, events: [] },
-    )
+    return this.#over(source, (rule, { lastEnd }) => now - lastEnd > rule.gapAfter)
+  }
+
+  /** Nothing has come of the source for so many seconds, by another clock than that of its clips. */
+  silent(source: string, seconds: number): readonly Event[] {
+    return this.#over(source, (rule) => seconds > rule.gapAfter)
+  }
+
+  /** Whether anything is going on at a source. */
+  isGoing(source: string): boolean {
+    return this.going(source).length > 0
   }
 
   /** What is going on at a source, and when it was at its height. */
@@ -88,6 +94,12 @@ export class RuleBook {
 
   forget(source: string): void {
     this.#sources.delete(source)
+  }
+
+  #over(source: string, isOver: (rule: Rule, watch: Watch) => boolean): readonly Event[] {
+    return this.#each(source, (rule, watch) =>
+      watch.open !== undefined && isOver(rule, watch) ? afterGap(rule, watch, source) : { watch, events: [] },
+    )
   }
 
   #of(source: string): Map<string, Map<string, Watch>> {

@@ -174,10 +174,12 @@ export class IngestedCamera {
 
   #cutter(): WindowCutter {
     const { pool, modelDigest, widening, tallies } = this.#studio
-    const { id, windows, fps, silence } = this.settings
+    const { id, windows, fps, silence, keyframesOnly } = this.settings
     const { isNew } = this.parts
     return new WindowCutter({
-      ...{ source: this.source, windows, fps, modelDigest, pool, gap: silence },
+      ...{ source: this.source, windows, fps, modelDigest, pool },
+      // Keyframes may be further apart than that; what counts then is the connection, which does not outlive its stream.
+      gap: keyframesOnly ? Number.POSITIVE_INFINITY : silence,
       widening: (window) => widening.of(window),
       ...(isNew !== undefined && { isNew }),
       onWidened: () => tallies.clip(id, 'widened'),

@@ -1,10 +1,12 @@
-import type { Admin, KafkaClient } from '../../src/connect/kafka/client.js'
+import { setInterval as every } from 'node:timers/promises'
+import type { Admin, KafkaClient, OutgoingRecord } from '../../src/connect/kafka/client.js'
 import { deadLetter, placeText } from '../../src/connect/kafka/dead-letter.js'
 import type { Intake } from '../../src/connect/kafka/delivery/intake.js'
 import type { Work } from '../../src/connect/kafka/delivery/work.js'
 import { eventMessage } from '../../src/connect/kafka/event-record.js'
 import { topicName } from '../../src/connect/kafka/topics.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
+import type { Event } from '../../src/domain.js'
 import { asStanflowError, type ErrorCode, StanflowError } from '../../src/errors.js'
 import { type Again, patience, persist } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
@@ -23,6 +25,10 @@ export interface RulesParts {
   readonly signal: AbortSignal
 }
 
+/** How often it is looked for cameras of which nothing comes any more. */
+const LOOK_MS = 5000
+/** Seconds that labels may take to come, unless options say otherwise. */
+const LATE_SECONDS = 30
 /** What passes by itself. */
 const PASSING: readonly ErrorCode[] = ['KAFKA_REGISTRY', 'KAFKA_UNREACHABLE', 'KAFKA_UNCERTAIN']
 
@@ -34,6 +40,8 @@ export class RulesJob {
   /** By partition, of those held. */
   readonly #standings = new Map<number, Promise<Standing>>()
   readonly #turns = new Map<number, Promise<void>>()
+  /** When the labels were last out of reach: Unix seconds. */
+  #awaySince = 0
 
   constructor(parts: RulesParts) {
     const { prefix, registry } = parts.options
@@ -53,24 +61,74 @@ export class RulesJob {
     const drain = (): void => intake.drain()
     if (signal.aborted) drain()
     signal.addEventListener('abort', drain, { once: true })
+    const looking = this.#lookOnAndOn()
     let failure: StanflowError | undefined
     try {
       for await (const work of intake.works()) {
-        const { partition } = work.at
-        const before = this.#turns.get(partition) ?? Promise.resolve()
-        const turn = before
-          .then(() => this.#take(work))
-          .catch((error: unknown) => {
-            failure ??= asStanflowError(error)
-            drain()
-          })
-        this.#turns.set(partition, turn)
+        void this.#inTurn(work.at.partition, () => this.#take(work)).catch((error: unknown) => {
+          failure ??= asStanflowError(error)
+          drain()
+        })
       }
       await Promise.all(this.#turns.values())
       if (failure !== undefined) throw failure
     } finally {
+      looking.abort()
       signal.removeEventListener('abort', drain)
     }
+  }
+
+  /** One step of a partition after the other. */
+  #inTurn(partition: number, step: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(partition) ?? Promise.resolve()).then(step)
+    this.#turns.set(
+      partition,
+      turn.catch(() => undefined),
+    )
+    return turn
+  }
+
+  #lookOnAndOn(): AbortController {
+    const over = new AbortController()
+    const look = async (): Promise<void> => {
+      for await (const _ of every(LOOK_MS, undefined, { signal: over.signal })) await this.#look()
+    }
+    look().catch(() => undefined)
+    return over
+  }
+
+  /** What goes on at cameras of which nothing comes any more is closed, though no label says so. */
+  async #look(): Promise<void> {
+    const { admin, intake, options } = this.#parts
+    const topic = topicName(options.prefix, 'labels')
+    const isReached = await admin.ranges(topic).then(
+      () => true,
+      () => false,
+    )
+    if (!isReached) this.#awaySince = Date.now() / 1000
+    if (!isReached || intake.draining) return
+    const held = intake.lanes.filter(({ open }) => open)
+    await Promise.all(
+      held.map(({ partition }) =>
+        this.#inTurn(partition, () => intake.aside({ topic, partition }, () => this.#late(partition))),
+      ),
+    ).catch(() => undefined)
+  }
+
+  async #late(partition: number): Promise<readonly OutgoingRecord[]> {
+    const { prefix, group, late = LATE_SECONDS } = this.#parts.options
+    const standing = await this.#standing(partition)
+    const turn = standing.late({ now: Date.now() / 1000, since: this.#awaySince, late })
+    const to = { wire: this.#wire, prefix, by: group }
+    const events = await Promise.all(turn.events.map((event) => eventMessage(event, to)))
+    this.#count(turn.events)
+    return [...events, ...turn.standing]
+  }
+
+  #count(events: readonly Event[]): void {
+    this.counts.events += events.length
+    for (const { source, rule, kind, start } of events)
+      this.#parts.log.info({ source, rule, kind, start }, 'event')
   }
 
   async #take(work: Work): Promise<void> {
@@ -97,9 +155,7 @@ export class RulesJob {
       const events = await persist(encode, again)
       work.end([...events, ...turn.standing])
       this.counts.clips++
-      this.counts.events += events.length
-      for (const { source, rule, kind, start } of turn.events)
-        this.#parts.log.info({ source, rule, kind, start }, 'event')
+      this.#count(turn.events)
     } catch (thrown) {
       const error = asStanflowError(thrown)
       // Waited for in vain, as everything ends: the next process does it.

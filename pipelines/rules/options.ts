@@ -10,6 +10,8 @@ export interface RulesOptions extends KafkaOptions {
   readonly group: string
   /** Seconds without a sign of life after which the group takes a member for dead. */
   readonly sessionTimeout: number
+  /** Seconds beyond a rule's `gapAfter` that labels may take to come before a camera counts as away. Default 30. */
+  readonly late?: number
   /** Deaths of the process at one message before it goes to the dead letters. */
   readonly attempts: number
 }

@@ -30,6 +30,8 @@ export class Standing {
   readonly #stored = new Set<string>()
   readonly #options: StandingOptions
   readonly #partition: number
+  /** When each source was last heard of here: Unix seconds. */
+  readonly #heard = new Map<string, number>()
   /** What rules that are gone have left open. */
   #first: readonly Event[]
 
@@ -40,6 +42,7 @@ export class Standing {
     for (const [source, watches] of saved) {
       this.#book.restore(source, watches)
       this.#stored.add(source)
+      this.#heard.set(source, Date.now() / 1000)
     }
     this.#first = this.#book.replace(options.rules)
   }
@@ -65,11 +68,27 @@ export class Standing {
     return new Standing(options, partition, saved)
   }
 
+  /**
+   * At `now` nothing has come of a camera for so long that what is going on there is over: longer than a rule says, and by
+   * `late` seconds. `since`: when the topic was last out of reach. Both are Unix seconds.
+   */
+  late({ now, since, late }: { readonly now: number; readonly since: number; readonly late: number }): Turn {
+    const events: Event[] = []
+    for (const source of this.#book.sources) {
+      if (!isCamera(source) || !this.#book.isGoing(source)) continue
+      const silent = now - Math.max(since, this.#heard.get(source) ?? now) - late
+      events.push(...this.#book.silent(source, silent))
+    }
+    const touched = new Set(events.map(({ source }) => source))
+    return { events, standing: [...touched].flatMap((one) => this.#keep(one)) }
+  }
+
   add(record: LabelsRecord): Turn {
     const { source, clip_id: clipId, start, end, labels, model_digest, sampling, label_set } = record
     const events: Event[] = [...this.#first]
     const touched = new Set([...this.#first.map((event) => event.source), source])
     this.#first = []
+    this.#heard.set(source, Date.now() / 1000)
     // A video that begins anew, perhaps another one of that name.
     if (!isCamera(source) && record.clip_index === 0) events.push(...this.#book.finish(source))
     const series = [model_digest.slice(0, 12), sampling, label_set.slice(0, 12)].join(' ')

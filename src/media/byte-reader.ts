@@ -8,6 +8,7 @@ export class ByteReader {
   stallMs: number
   #rest: Uint8Array = new Uint8Array(0)
   #wake: (() => void) | undefined
+  #longer: (() => void) | undefined
 
   /** `stallMs`: how long a wait for data may last before it counts as a hang. */
   constructor(stream: Readable, stallMs: number) {
@@ -45,15 +46,22 @@ export class ByteReader {
     }
   }
 
+  /** Whoever writes is seen to be alive in another way: a wait begins anew. */
+  sign(): void {
+    this.#longer?.()
+  }
+
   /** Resolves when there may be more. */
   async #arrival(): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const arrived = await new Promise<boolean>((resolve) => {
       timer = setTimeout(() => resolve(false), this.stallMs)
+      this.#longer = () => timer?.refresh()
       this.#wake = () => resolve(true)
     })
     clearTimeout(timer)
     this.#wake = undefined
+    this.#longer = undefined
     if (!arrived)
       throw new StanflowError('MEDIA_TIMEOUT', `the decoder gave nothing for ${this.stallMs / 1000} s`)
   }

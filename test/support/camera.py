@@ -1,6 +1,6 @@
 """An RTSP camera for tests, under the system's own Python with GStreamer. What it shows spells the time.
 
-Usage: camera.py PORT [--size 640x360] [--rate 15] [--codec h264|h265] [--user NAME:PASSWORD]
+Usage: camera.py PORT [--size 640x360] [--rate 15] [--codec h264|h265] [--user NAME:PASSWORD] [--gop FRAMES]
 Says "up PID" once it listens at rtsp://127.0.0.1:PORT/cam. Commands, one a line on stdin; each is answered with "ok":
   size WxH       goes on in another size, in the middle of the stream
   codec NAME     ends all sessions, and goes on in another codec
@@ -26,6 +26,7 @@ parser.add_argument('--size', default='640x360')
 parser.add_argument('--rate', type=int, default=15)
 parser.add_argument('--codec', default='h264')
 parser.add_argument('--user')
+parser.add_argument('--gop', type=int)
 options = parser.parse_args()
 state = {'size': tuple(map(int, options.size.split('x'))), 'codec': options.codec, 'loss': 0.0, 'still': False}
 live = []  # (appsrc, pipeline) of media that run
@@ -99,7 +100,7 @@ ENCODERS = {
 
 def mount():
     factory = GstRtspServer.RTSPMediaFactory()
-    encoder = ENCODERS[state['codec']].format(gop=options.rate)
+    encoder = ENCODERS[state['codec']].format(gop=options.gop or options.rate)
     factory.set_launch(f'( appsrc name=src is-live=true format=time do-timestamp=true ! videoconvert ! {encoder} )')
     factory.set_shared(True)
     factory.connect('media-configure', configure)

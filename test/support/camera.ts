@@ -11,6 +11,8 @@ export interface CameraOptions {
   readonly size?: string
   readonly rate?: number
   readonly codec?: 'h264' | 'h265'
+  /** Frames from one keyframe to the next. Default: those of a second. */
+  readonly gop?: number
   /** `NAME:PASSWORD`. */
   readonly user?: string
   /** One that was used before, to come back at the same address. */
@@ -77,8 +79,19 @@ export class TestCamera {
   }
 
   #launch(): ChildProcess {
-    const { size = '640x360', rate = 15, codec = 'h264', user } = this.#options
-    const args = [PROGRAM, String(this.port), '--size', size, '--rate', String(rate), '--codec', codec]
+    const { size = '640x360', rate = 15, codec = 'h264', gop = rate, user } = this.#options
+    const args = [
+      PROGRAM,
+      String(this.port),
+      '--size',
+      size,
+      '--rate',
+      String(rate),
+      '--codec',
+      codec,
+      '--gop',
+      String(gop),
+    ]
     // Debian's own: GStreamer's bindings are its packages.
     return spawn('/usr/bin/python3', user === undefined ? args : [...args, '--user', user], {
       stdio: ['pipe', 'pipe', 'inherit'],

@@ -18,7 +18,10 @@ export interface ResultFilter {
 
 /** A stored clip. */
 export interface ClipResult extends Moment {
-  /** Best first; of the label set asked for, else of the one added last. */
+  /**
+   * Best first; of the label set asked for, else of the one added last, or where the clip has none of that, as cameras may have
+   * labels of their own, of the last one that it has.
+   */
   readonly labels: readonly Label[]
   /** `[dim]`; when asked for. */
   readonly vector?: Float32Array
@@ -48,7 +51,11 @@ export async function* readResults(blobs: Blobs, filter: ResultFilter = {}): Asy
   const places = recipe === undefined ? await listRecipes(blobs) : [recipePlace(recipe)]
   for (const place of places) {
     const { index, labelSet } = await survey(blobs, place)
-    const options = { vectors, labelSet: recipe?.labelSetDigest ?? labelSet }
+    const asked = recipe?.labelSetDigest
+    const labelsOf = (manifest: Manifest): string | undefined => {
+      const sets = labelSets(manifest)
+      return asked ?? (labelSet !== undefined && sets.includes(labelSet) ? labelSet : sets.at(-1))
+    }
     const begun = new Map<string, ClipResult[]>()
     for await (const manifest of readManifests(blobs, place)) {
       const { part } = manifest
@@ -56,10 +63,12 @@ export async function* readResults(blobs: Blobs, filter: ResultFilter = {}): Asy
         throw corrupt(blobs.at(manifestFile(place, part)), 'belongs to another model')
       }
       const valid = manifest.videos.filter((video) => index.isCurrent(manifest.part, video))
+      const options = { vectors, labelSet: labelsOf(manifest) }
       const clips = await clipsOf(blobs, manifest, new Set(valid.map((video) => video.source)), options)
       for (const video of valid) {
-        const sofar = [...(begun.get(video.source) ?? []), ...(clips.get(video.source) ?? [])]
+        const sofar = begun.get(video.source) ?? []
         begun.set(video.source, sofar)
+        for (const clip of clips.get(video.source) ?? []) sofar.push(clip)
         if (index.get(video.source)?.lastPart !== part) continue
         begun.delete(video.source)
         yield result(manifest, video, sofar)

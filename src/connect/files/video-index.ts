@@ -24,11 +24,12 @@ export function normalFingerprint(fingerprint: string): string {
 export class VideoIndex {
   readonly #rows = new Map<string, number>()
   readonly #parts: string[] = []
+  readonly #numbers = new Map<string, number>()
   #fingerprints = Buffer.alloc(0)
   /** Per row: bytes, modifiedMs, clips, done (0 or 1), newest part. */
   #facts = new Float64Array(0)
   /** The older parts of the few videos that span several. */
-  readonly #olderParts = new Map<number, number[]>()
+  readonly #olderParts = new Map<number, Set<number>>()
 
   /** Committed parts in commit order, those emptied since included. */
   get parts(): readonly string[] {
@@ -47,7 +48,8 @@ export class VideoIndex {
   isCurrent(part: string, entry: VideoEntry): boolean {
     const row = this.#rows.get(entry.source)
     if (row === undefined || this.#fingerprint(row) !== normalFingerprint(entry.fingerprint)) return false
-    return this.#partsOf(row).some((at) => this.#parts[at] === part)
+    const at = this.#numbers.get(part)
+    return at !== undefined && (this.#read(row).part === at || this.#olderParts.get(row)?.has(at) === true)
   }
 
   /**
@@ -72,6 +74,7 @@ export class VideoIndex {
    */
   add(manifest: Pick<Manifest, 'part' | 'videos'>): Stale[] {
     const part = this.#parts.push(manifest.part) - 1
+    this.#numbers.set(manifest.part, part)
     const stale = new Map<number, Set<string>>()
     const mark = (where: number, source: string) => {
       stale.set(where, (stale.get(where) ?? new Set()).add(source))
@@ -89,7 +92,8 @@ export class VideoIndex {
         this.#olderParts.delete(row)
       } else if (row !== undefined) {
         const { part: last } = this.#read(row)
-        this.#olderParts.set(row, [...(this.#olderParts.get(row) ?? []), last])
+        const older = this.#olderParts.get(row) ?? new Set()
+        this.#olderParts.set(row, older.add(last))
       }
       this.#put(row ?? this.#newRow(entry.source), entry, part)
     }

@@ -18,6 +18,8 @@ const JUMP = 5
 const BACK = 0.05
 /** Pictures that were sent one by one: what libav calls their times is made up. */
 const UNTIMED = /Stream #\d+:\d+.*Video: mjpeg/
+/** Where only keyframes are decoded, a camera that sends other pictures for so long is no better than one that sends none. */
+const KEYFRAME_MS = 120_000
 /** Pieces that are kept until it is known what time it is. */
 const EARLY = 256
 /** mp4 has no place for some codecs: then frames come, and the stream itself does not. */
@@ -43,10 +45,13 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
   let index = 0
   /** Connections so far, of whoever plays it: pictures of two are not to be joined. */
   let connections = 0
+  /** A file goes at ffmpeg's own pace, which it loses between keyframes. */
+  const isPaced = settings.keyframesOnly && hasEnd(address.kind)
   /** Frames are timed by when they come, in ffmpeg itself. */
   let byArrival = false
-  // RTSP cameras tell the time of each picture in the stream that is copied.
-  let pieces = settings.onPiece !== undefined || address.kind === 'rtsp'
+  // RTSP cameras tell the time of each picture in the stream that is copied; and where only keyframes are decoded, what
+  // comes between them shows that the camera is there.
+  let pieces = settings.onPiece !== undefined || address.kind === 'rtsp' || settings.keyframesOnly
 
   async function* play(signal: AbortSignal): AsyncGenerator<LiveFrame, void, undefined> {
     const isDone = yield* connection(signal)
@@ -71,8 +76,12 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
     signal.addEventListener('abort', stop, { once: true })
     child.stdin?.on('error', () => undefined).end(command.stdin)
     const talk = new Talk(child.stderr as Readable, settings.measureChange)
-    if (command.pieces) readPieces(child, run)
     const bytes = new ByteReader(child.stdout as Readable, settings.patience * 1000)
+    let decoded = performance.now()
+    const sign = (): void => {
+      if (settings.keyframesOnly && performance.now() - decoded < KEYFRAME_MS) bytes.sign()
+    }
+    if (command.pieces) readPieces(child, run, sign)
     let last: { readonly pts: number; readonly wall: number } | undefined
     try {
       for (;;) {
@@ -85,8 +94,9 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
           return false
         }
         if (last !== undefined) refuseJump(shown.pts - last.pts, shown.wall - last.wall)
-        else bytes.stallMs = settings.silence * 1000
+        else bytes.stallMs = isPaced ? KEYFRAME_MS : settings.silence * 1000
         last = shown
+        decoded = performance.now()
         const time = clock.frame(shown.pts, shown.wall)
         const change = shown.change === undefined ? {} : { change: shown.change }
         yield { source, run, index: index++, time, pixels, ...change }
@@ -109,11 +119,12 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
     }
   }
 
-  function readPieces(child: ChildProcess, run: number): void {
+  function readPieces(child: ChildProcess, run: number, onPiece: () => void): void {
     /** What came before the first frame, which says what time it is. */
     let early: (readonly [Fragment, Uint8Array])[] = []
     const give = (fragment: Fragment, header: Uint8Array): void => {
       const { dts, key, bytes } = fragment
+      onPiece()
       const time = clock.piece(dts)
       if (time !== undefined) settings.onPiece?.({ source, run, header, time, key, bytes })
       else if (settings.onPiece !== undefined && early.length < EARLY) early.push([fragment, header])

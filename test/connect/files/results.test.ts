@@ -150,3 +150,25 @@ print(a.dtype, a.shape, pq.ParquetFile(m).metadata.num_rows, a[1].tolist())`
     assert.equal(stdout.split(' [')[0], 'float32 (3, 8) 3')
     assert.deepEqual(JSON.parse(stdout.slice(stdout.indexOf(' ['))), vector)
   }))
+
+test('sources that have labels of their own show them, though others were added last', () =>
+  inFolder(async (dir) => {
+    for (const [n, source] of [A, B, A].entries()) {
+      const into = await open(dir, {
+        recipe: { ...RECIPE, labelSetDigest: sha(`labels of ${source.source}`) },
+      })
+      await into.write(
+        source,
+        clips(source, n, n + 1).map((clip, at) => ({ ...clip, clipIndex: into.progress(source).clips + at })),
+      )
+      await into.close()
+    }
+    const results = await all(new Folder(dir))
+    assert.deepEqual(
+      results.map(({ source, clips: some }) => [source, some.map(({ labels }) => labels.length)]),
+      [
+        ['b.mp4', [3]],
+        ['a.mp4', [3, 3]],
+      ],
+    )
+  }))

@@ -10,6 +10,7 @@ import { findFfmpeg } from '../../../src/media/ffmpeg/find.js'
 import { parseAddress } from '../../../src/media/live/address.js'
 import { type LiveCamera, liveCamera } from '../../../src/media/live/play.js'
 import type { LiveSettings } from '../../../src/media/live/settings.js'
+import { TestCamera } from '../../support/camera.js'
 
 let dir: string
 before(async () => {
@@ -59,4 +60,36 @@ test('connections are counted over all times that a camera is kept open, so that
     runs.push([...frames], [...new Set(pieces.slice(before).map(({ run }) => run))])
   }
   assert.deepEqual(runs, [[0], [0], [1], [1]])
+})
+
+test('where only keyframes are decoded, they may be further apart than a camera may be silent', async () => {
+  const there = await TestCamera.start({ size: '160x120', rate: 10, gop: 80 })
+  const stop = new AbortController()
+  try {
+    const { play } = await cameraOf(there.url, { keyframesOnly: true, silence: 3 })
+    let before: LiveFrame | undefined
+    for await (const frame of keepOpen({
+      ...{ source: 'camera:a', play, signal: stop.signal, pacer: new Pacer(0), late: 60 },
+      ...{ backoff: { first: 0.1, most: 0.1 }, onEvent: () => undefined },
+    })) {
+      if (before?.run === frame.run && frame.time - before.time > 5) break
+      before = frame
+    }
+  } finally {
+    stop.abort()
+    await there.stop()
+  }
+})
+
+test('where only keyframes are decoded, a camera that hangs is lost as any other', async () => {
+  const there = await TestCamera.start({ size: '160x120', rate: 10 })
+  try {
+    const camera = await cameraOf(there.url, { keyframesOnly: true, silence: 3 })
+    const playing = (async () => {
+      for await (const _ of camera.play(new AbortController().signal)) there.hang()
+    })()
+    await assert.rejects(playing, /no picture for 3 s/)
+  } finally {
+    await there.stop()
+  }
 })

@@ -1,5 +1,12 @@
 import type { StanflowError } from '../../../errors.js'
-import { type Admin, type Consumer, type KafkaClient, partitionKey, type TopicPartition } from '../client.js'
+import {
+  type Admin,
+  type Consumer,
+  type KafkaClient,
+  type OutgoingRecord,
+  partitionKey,
+  type TopicPartition,
+} from '../client.js'
 import { Lane, type LaneEvents, type LaneFacts } from './lane.js'
 import type { Work } from './work.js'
 
@@ -88,6 +95,11 @@ export class Intake {
       else await woken
     }
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Commits what follows from no record of a partition, while it is held. */
+  async aside(at: TopicPartition, make: () => Promise<readonly OutgoingRecord[]>): Promise<void> {
+    await this.#lanes.get(partitionKey(at))?.aside(make)
   }
 
   /** Nothing new is begun. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asStanflowError, type StanflowError } from '../../../errors.js'
 import { pauseMs } from '../../../persist.js'
-import { type Consumer, partitionKey, type RecordBatch, type TopicPartition } from '../client.js'
+import { type Consumer, type OutgoingRecord, partitionKey, type RecordBatch, type TopicPartition } from '../client.js'
 import { within } from '../errors.js'
 import { type Cut, cut } from './cut.js'
 import { Hold, type HoldOptions, type Standing } from './hold.js'
@@ -142,6 +142,19 @@ export class Lane {
       await this.#stand({ ...this.#standing, note: { ...this.#standing.note, alone: true } })
     })
     return work.signal.aborted ? undefined : work
+  }
+
+  /**
+   * Commits what follows from no record, in a transaction of its own. `make` is asked once nothing that was given waits to be
+   * committed; where its records come to nothing, the lane is lost as after any transaction that fails.
+   */
+  aside(make: () => Promise<readonly OutgoingRecord[]>): Promise<void> {
+    return this.#enqueue(async () => {
+      await this.#commit()
+      if (this.#state !== 'open') return
+      const records = await make()
+      if (records.length > 0) await this.#transact({ ...this.#standing, records, done: [] })
+    })
   }
 
   /**
