@@ -43,12 +43,12 @@ export const table: DataSetFormat = {
   async read({ place, root, split }) {
     const lines = linesOf(place, await readText(place))
     const chosen = split === 'all' ? lines : lines.filter((line) => line.split === split)
-    if (chosen.length === 0)
-      throw invalid(
-        split === 'all'
-          ? `The data set ${place} is empty.`
-          : `${place} has no line of the split ${split}${told(lines)}.`,
-      )
+    if (chosen.length === 0) {
+      if (split === 'all') throw invalid(`The data set ${place} is empty.`)
+      throw new StanflowError('CONFIG_INVALID', `${place} has no line of the split ${split}${told(lines)}.`, {
+        hint: 'Name another: --split, or data.split and data.validation.split of a training; all are all lines.',
+      })
+    }
     const folder = root ?? dirname(place)
     const items = new Map<string, Omit<DataItem, 'path'> & { path: string }>()
     for (const line of chosen) add(items, line, folder)

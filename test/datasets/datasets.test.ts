@@ -153,7 +153,26 @@ describe('data sets as they are published', () => {
     )
     assert.deepEqual(all.missing, [{ id: 'gone.mp4', wanted: join(dir, 'gone.mp4') }])
     const train = await openDataSet({ data: file, split: 'train' })
-    assert.deepEqual([train.items.length, train.classes], [1, ['a']])
+    assert.deepEqual([train.items.length, train.classes, train.splits], [1, ['a'], ['test', 'train']])
+    const named = join(dir, 'named.jsonl')
+    const lines = ['Training', 'validation', 'dev'].map((split, n) => ({
+      path: 'real.mp4',
+      text: `${n}`,
+      split,
+    }))
+    await writeFile(named, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    const val = await openDataSet({ data: named, split: 'val' })
+    assert.deepEqual(
+      [val.splits, val.items[0]?.captions],
+      [
+        ['train', 'val'],
+        ['1', '2'],
+      ],
+    )
+    await assert.rejects(
+      openDataSet({ data: named, split: 'test' }),
+      /no line of the split test; it has train, val/,
+    )
   })
 })
 
