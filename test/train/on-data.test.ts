@@ -105,7 +105,7 @@ seed: 3
 threads: 1
 frames: 4
 model: { from: default, structure: stan-conv }
-data: { kind: table, place: ${join(scenes, 'table.csv')}, split: train, validation: { split: val }, reader: node-av }
+data: { kind: table, place: ${join(scenes, 'table.csv')}, reader: node-av }
 steps: 8
 batch: 4
 accumulate: 2
