@@ -23,8 +23,7 @@ if [ ! -x "$helm" ]; then
   needs_go
   echo "building ${helm##*/} with Go, a minute or two ..." >&2
   building=$(mktemp -d)
-  # Unoptimised: it runs for seconds, and compiles in half the time.
-  GOBIN="$building" go install -gcflags='all=-N -l' -ldflags='-s -w' "helm.sh/helm/v3/cmd/helm@v${helm##*-}" > "$building/log" 2>&1 || {
+  GOBIN="$building" go install -ldflags='-s -w' "helm.sh/helm/v3/cmd/helm@v${helm##*-}" > "$building/log" 2>&1 || {
     cat "$building/log" >&2
     exit 1
   }

@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asStanflowError, type StanflowError } from '../../../errors.js'
 import { pauseMs } from '../../../persist.js'
-import { type Consumer, type OutgoingRecord, partitionKey, type RecordBatch, type TopicPartition } from '../client.js'
+import {
+  type Consumer,
+  type OutgoingRecord,
+  partitionKey,
+  type RecordBatch,
+  type TopicPartition,
+} from '../client.js'
 import { within } from '../errors.js'
 import { type Cut, cut } from './cut.js'
 import { Hold, type HoldOptions, type Standing } from './hold.js'
