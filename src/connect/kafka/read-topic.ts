@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { StanflowError } from '../../errors.js'
 import {
   type Admin,
@@ -32,8 +33,13 @@ export interface ReadOptions {
   readonly signal?: AbortSignal
 }
 
-/** Nothing more has come for so long: what is left before the end are marks of transactions. */
+/**
+ * Nothing more has come for so long: what is left before the end are marks of transactions. A broker or machine that is slow
+ * takes longer to send the first record, and to send another, so it must have answered as often meanwhile.
+ */
 const QUIET_MS = 1500
+const [FIRST_ANSWERS, ANSWERS] = [20, 5]
+const ANSWER_MS = 100
 /** Records held for a slow caller before partitions are paused. */
 const HELD = 2000
 
@@ -46,6 +52,7 @@ export async function* readTopics(options: ReadOptions): AsyncGenerator<ReadReco
   const ends = new Map(starts.map((start) => [partitionKey(start), start.end]))
   const held: ReadRecord[] = []
   const paused: TopicPartition[] = []
+  let hasSome = false
   let failure: StanflowError | undefined
   let wake = (): void => undefined
   let consumer: Consumer | undefined
@@ -87,6 +94,7 @@ export async function* readTopics(options: ReadOptions): AsyncGenerator<ReadReco
       if (failure !== undefined) throw failure
       for (const record of held.splice(0)) {
         quiet = false
+        hasSome = true
         const key = partitionKey(record)
         const end = ends.get(key) ?? 0n
         if (toEnd && record.offset >= end) continue
@@ -94,7 +102,7 @@ export async function* readTopics(options: ReadOptions): AsyncGenerator<ReadReco
         if (record.offset + 1n >= end) waiting.delete(key)
       }
       for (const at of paused.splice(0)) consumer.resume(at)
-      if (toEnd && (waiting.size === 0 || quiet)) return
+      if (toEnd && (waiting.size === 0 || (quiet && (await isAllThere())))) return
       quiet = await new Promise<boolean>((resolve) => {
         const timer = setTimeout(() => resolve(true), QUIET_MS)
         wake = () => {
@@ -107,6 +115,16 @@ export async function* readTopics(options: ReadOptions): AsyncGenerator<ReadReco
   } finally {
     signal?.removeEventListener('abort', abort)
     await consumer.stop()
+  }
+
+  /** Whether nothing comes though the broker answers, time and again. */
+  async function isAllThere(): Promise<boolean> {
+    const answers = hasSome ? ANSWERS : FIRST_ANSWERS
+    for (let n = 0; n < answers && held.length === 0; n++) {
+      await sleep(ANSWER_MS)
+      await admin.ranges(topics[n % topics.length] as string)
+    }
+    return held.length === 0
   }
 
   async function startsOf({ from }: ReadOptions) {
