@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { parse } from 'yaml'
 import { z } from 'zod'
 import { type Receiver, receiverOf } from '../alerts/receiver.js'
 import { StanflowError } from '../errors.js'
 import { duration, onOff } from './kinds.js'
 import type { Config } from './schema.js'
+import { readYamlText } from './yaml.js'
 
 const SECRET_ENV = 'STANFLOW_WEBHOOK_SECRET'
 const words = z.array(z.string().min(1)).min(1)
@@ -68,7 +68,7 @@ async function readFileOf(path: string) {
   })
   let plain: unknown
   try {
-    plain = parse(text)
+    plain = readYamlText(text).plain
   } catch (cause) {
     throw new StanflowError('CONFIG_INVALID', `${path} is no valid YAML.`, {
       cause,

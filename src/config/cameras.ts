@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { parseDocument } from 'yaml'
 import { z } from 'zod'
 import { StanflowError } from '../errors.js'
 import { type LiveAddress, nameOf, parseAddress } from '../media/live/address.js'
@@ -10,6 +9,7 @@ import { isLabelFile } from './label-file.js'
 import { readLabels } from './labels.js'
 import { type RuleSettings, rulesSchema } from './rules.js'
 import { type Schedule, schedule, timezone } from './schedule.js'
+import { readYamlText } from './yaml.js'
 
 const seconds = duration(86_400).schema
 const share = z.number().min(0).max(1)
@@ -171,10 +171,12 @@ export async function readCameras(
     const why = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.code})`
     throw invalid(`The cameras file ${path} ${why}.`, cause)
   })
-  const document = parseDocument(text, { prettyErrors: false })
-  const [broken] = document.errors
-  if (broken !== undefined) throw invalid(`${path} is not valid YAML: ${broken.message}`)
-  const plain = document.toJS() as unknown
+  let plain: unknown
+  try {
+    plain = readYamlText(text).plain
+  } catch (cause) {
+    throw invalid(`${path} is not valid YAML: ${(cause as Error).message}.`, cause)
+  }
   const parsed = camerasSchema.safeParse(Array.isArray(plain) ? { cameras: plain } : plain)
   if (!parsed.success) throw invalid(`${path}: ${issueText(plain, parsed.error.issues[0])}.`)
   const { cameras, ...shared } = parsed.data

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml'
+import { type Document, isMap, isScalar, LineCounter } from 'yaml'
 import { StanflowError } from '../errors.js'
 import { mostSimilar } from './similar.js'
+import { readYamlText, type YamlProblem } from './yaml.js'
 
 export const CONFIG_FILE = 'stanflow.yaml'
 
@@ -47,18 +48,21 @@ export async function readConfigFile(
 
 function parse(text: string, name: string, known: readonly string[]): Map<string, FileValue> {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const lineOf = (offset: number | undefined): number => lines.linePos(offset ?? 0).line
-  const [broken] = document.errors
-  if (broken !== undefined) {
-    const line = lineOf(broken.pos[0])
-    throw invalid(`${name}:${line}: ${broken.message.replace(/\.$/, '')}.`, 'The file must be valid YAML.')
+  let document: Document.Parsed
+  let read: unknown
+  try {
+    ;({ document, plain: read } = readYamlText(text, lines))
+  } catch (error) {
+    const { message, at } = error as YamlProblem
+    const place = at === undefined ? name : `${name}:${lineOf(at)}`
+    throw invalid(`${place}: ${message}.`, 'The file must be valid YAML.')
   }
   if (document.contents === null) return new Map()
   if (!isMap(document.contents)) {
     throw invalid(`${name} must hold one "key: value" a line.`, 'For example: "batch: 16".')
   }
-  const plain = document.toJS() as Readonly<Record<string, unknown>>
+  const plain = read as Readonly<Record<string, unknown>>
   const values = new Map<string, FileValue>()
   for (const { key } of document.contents.items) {
     const word = String(key)

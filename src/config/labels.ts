@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { StanflowError } from '../errors.js'
 import { isLabelFile, LABEL_FILE_TYPES } from './label-file.js'
+import { readYamlText } from './yaml.js'
 
 /** What to look for in videos. */
 export interface Labels {
@@ -77,7 +77,7 @@ const yamlFile = z.union([
 
 function fromYaml(text: string, path: string): Labels {
   try {
-    return yamlFile.parse(parseYaml(text))
+    return yamlFile.parse(readYamlText(text).plain)
   } catch (cause) {
     const hint = 'It holds a list, or "labels:" with a list and perhaps "prompts:" with another.'
     throw invalid(`The label file ${path} is not understood.`, hint, cause)

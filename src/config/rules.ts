@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import picomatch from 'picomatch'
-import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { StanflowError } from '../errors.js'
 import { duration } from './kinds.js'
 import { inSchedule, schedule, timezone } from './schedule.js'
+import { readYamlText } from './yaml.js'
 
 const DAY = 86_400
 const share = z.number().gt(0).max(1)
@@ -116,7 +116,7 @@ export function parseRules(text: string, path: string) {
 function parseSettings(text: string, path: string): readonly RuleSettings[] {
   let plain: unknown
   try {
-    plain = parseYaml(text)
+    plain = readYamlText(text).plain
   } catch (cause) {
     throw invalid(`${path} is not valid YAML.`, HINT, cause)
   }

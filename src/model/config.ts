@@ -29,7 +29,11 @@ export interface ClipConfig {
   readonly dim: number
 }
 
-const count = z.int().positive()
+/** Far above any model there is: what is larger would keep this machine busy for nothing. */
+const count = z.int().positive().max(1_000_000)
+const layers = z.int().positive().max(1000)
+/** Sides of patches and pictures, so that their grid stays small too. */
+const side = z.int().positive().max(8192)
 const shared = {
   hidden_act: z.enum(['quick_gelu', 'gelu']).default('quick_gelu'),
   layer_norm_eps: z.number().positive().default(1e-5),
@@ -44,10 +48,10 @@ const HuggingFaceConfig = z.object({
       ...shared,
       hidden_size: count.default(768),
       intermediate_size: count.default(3072),
-      num_hidden_layers: count.default(12),
+      num_hidden_layers: layers.default(12),
       num_attention_heads: count.default(12),
-      patch_size: count.default(32),
-      image_size: count.default(224),
+      patch_size: side.default(32),
+      image_size: side.default(224),
       num_channels: z.literal(3).default(3),
     })
     .prefault({}),
@@ -56,7 +60,7 @@ const HuggingFaceConfig = z.object({
       ...shared,
       hidden_size: count.default(512),
       intermediate_size: count.default(2048),
-      num_hidden_layers: count.default(12),
+      num_hidden_layers: layers.default(12),
       num_attention_heads: count.default(8),
       vocab_size: count.default(49408),
       max_position_embeddings: count.default(77),

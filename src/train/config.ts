@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { parse } from 'yaml'
 import { z } from 'zod'
+import { readYamlText } from '../config/yaml.js'
 import { StanflowError } from '../errors.js'
 import { MOTION_NAMES } from '../scenes/vocabulary.js'
 
@@ -135,7 +135,7 @@ export async function readYaml<T extends z.ZodType>(path: string, schema: T): Pr
   })
   let json: unknown
   try {
-    json = parse(text)
+    json = readYamlText(text).plain
   } catch (cause) {
     const [what] = String((cause as Error).message).split('\n')
     throw new StanflowError('CONFIG_INVALID', `${path} is not YAML: ${what?.replace(/:$/, '')}`, {

@@ -94,7 +94,8 @@ async function probe(
   const args = [
     '-v',
     'error',
-    ...['-max_alloc', String(PIECE_BYTES), '-max_pixels', String(limits.pixels)],
+    // Not the limit of pixels: it would hide how many there are.
+    ...['-max_alloc', String(PIECE_BYTES)],
     ...inputFlags(path),
     ...flags,
     '-show_entries',

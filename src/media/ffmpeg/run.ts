@@ -6,6 +6,8 @@ import { ByteReader } from '../byte-reader.js'
 const SHOWN = /^\[Parsed_showinfo_\d+ @ 0x[0-9a-f]+\] n: *(\d+) pts: *(-?\d+|NOPTS)/
 /** What ffmpeg says of each frame that its decoder had to patch up. */
 const DAMAGED = /corrupt decoded frame/
+/** It ends in order where its processor time (SIGXCPU) is over, as where it is asked to stop. */
+const OUT_OF_TIME = /received signal 24\b/
 const STDERR_LINES = 20
 
 /** How a run of ffmpeg came to its end. */
@@ -83,9 +85,9 @@ export class FfmpegRun {
   /** Once there is no next picture: why. */
   async ending(): Promise<Ending> {
     await this.#ended
+    if (/killed with signal SIGXCPU/.test(this.#failure) || OUT_OF_TIME.test(this.said)) return 'costly'
     // ffmpeg answers a polite signal with status 255.
     if (/code 255|killed with signal SIG(INT|TERM|HUP)/.test(this.#failure)) return 'stopped'
-    if (/killed with signal SIGXCPU/.test(this.#failure)) return 'costly'
     return /killed with signal/.test(this.#failure) ? 'crashed' : 'done'
   }
 
