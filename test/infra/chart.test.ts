@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -312,4 +313,26 @@ test('the schema of values knows the settings that there are, with what they may
   const readme = await readFile(join(ROOT, CHART, 'README.md'), 'utf8')
   for (const name of Object.keys(values))
     assert.ok(readme.includes(`\`${name}`), `README.md says nothing of ${name}`)
+})
+
+test('what checks manifests finds a field that is misspelt, in ours and in those of KEDA', async (t) => {
+  const folder = await folderWith(t)
+  const check = (manifests: readonly Manifest[]) => {
+    const file = join(folder, 'manifests.yaml')
+    return writeFile(file, manifests.map((one) => JSON.stringify(one)).join('\n---\n')).then(() => {
+      const lint = ['infra/lint/validate_manifests.py', '1.37', file, '.cache/lint/keda-2.21.0']
+      return spawnSync('.cache/lint/kubernetes-validate-1.37.0/bin/python', lint, {
+        cwd: ROOT,
+        encoding: 'utf8',
+      })
+    })
+  }
+  const sound = rendered('-f', EVERYTHING).filter(({ kind }) => ['Deployment', 'ScaledObject'].includes(kind))
+  assert.equal((await check(sound)).status, 0)
+  for (const manifest of sound.slice(-2)) {
+    const wrong = { ...manifest, spec: { ...manifest.spec, maxReplicaCuont: 3 } }
+    const { status, stderr } = await check([wrong])
+    assert.equal(status, 1, manifest.kind)
+    assert.match(stderr, /maxReplicaCuont/)
+  }
 })
