@@ -170,6 +170,13 @@ test('what cannot be is said at once', async (t) => {
   await wrong(['door.mp4'], /--to/)
   await wrong(['--to', '-'], /--cameras/)
   await wrong(['door.mp4', '--to', 'out', '--split'], /--split/)
-  await wrong(['door.mp4', '--to', '-', '--hwaccel', 'videotoolbox'], /videotoolbox.*it knows/s)
+  await wrong(
+    ['door.mp4', '--to', '-', '--hwaccel', 'videotoolbox'],
+    /videotoolbox; it knows (?!acceleration)/,
+  )
+  await wrong(
+    ['door.mp4', '--to', '-', '--hwaccel', 'vaapi', '--hwaccel-device', '/dev/null'],
+    /HWACCEL_UNFIT/,
+  )
   assert.ok(!(await readdir(folder)).includes('out'))
 })

@@ -19,7 +19,9 @@ export async function checkHwaccel(
   const listed = await run(ffmpeg, ['-hide_banner', '-hwaccels'], { timeout: PROBE_MS }).catch(
     () => undefined,
   )
-  const known = (listed?.stdout ?? '').split(/\s+/).filter((word) => /^[a-z0-9]+$/.test(word))
+  // Below a headline, one a line.
+  const [, ...lines] = (listed?.stdout ?? '').split(/\r?\n/)
+  const known = lines.map((line) => line.trim()).filter((name) => name !== '')
   if (!known.includes(hwaccel)) {
     throw new StanflowError(
       'HWACCEL_UNFIT',
