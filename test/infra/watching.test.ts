@@ -15,7 +15,7 @@ import { ROOT } from './chart.js'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 const PROMETHEUS = join(ROOT, '.cache/prometheus/usr/bin/prometheus')
-const WAIT_MS = 400_000
+const WAIT_MS = 300_000
 
 /** What cannot be had here, and why. A name alone would not do: a query that is always empty must have a reason. */
 const WITHOUT: readonly { readonly query: RegExp; readonly why: string }[] = [
