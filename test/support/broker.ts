@@ -13,7 +13,7 @@ const run = promisify(execFile)
 
 /** Fetched by infra/servers.sh. */
 const JARS = fileURLToPath(new URL('../../../.cache/kafka/kafka-4.4.0', import.meta.url))
-const READY_MS = 60_000
+const READY_MS = 180_000
 const STORE_PASSWORD = 'stanflow-test'
 
 export const USER = { username: 'alice', password: 'alice-secret' } as const

@@ -177,9 +177,8 @@ export class Lane {
     })
     if (isLetGo) return
     this.#shut()
-    await this.#opening
+    const letting = this.#opening.then(() => Hold.letGo(this.#options))
     // Where the broker cannot be reached either, the next process takes this one for dead: once does no harm.
-    const letting = Hold.letGo(this.#options)
     await within(LET_GO_MS, `Cannot let go of ${partitionKey(this.at)}`, letting).catch(() => undefined)
   }
 
