@@ -15,6 +15,7 @@ const { values } = parseArgs({
     partitions: { type: 'string', default: '6' },
     seed: { type: 'string', default: '7' },
     client: { type: 'string', default: 'kafkajs' },
+    patience: { type: 'string', default: '900' },
     verbose: { type: 'boolean', default: false },
     unsafe: { type: 'boolean', default: false },
   },
@@ -33,7 +34,7 @@ const options: HarnessOptions = {
   client: values.client === 'confluent' ? 'confluent' : 'kafkajs',
   unsafe: values.unsafe,
   seed: number(values.seed),
-  patience: 300_000,
+  patience: number(values.patience) * 1000,
   say: (line) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`),
 }
 const report = await exactlyOnce(options)
