@@ -153,8 +153,8 @@ export async function exactlyOnce(options: HarnessOptions): Promise<HarnessRepor
     const exitCodes = await fleet.stop()
     return {
       due: due.length,
-      embeddings: tally(due, await keysInTopic(client, admin, 'embeddings')),
-      labels: tally(due, await keysInTopic(client, admin, 'labels')),
+      embeddings: tally(due, await allKeys(client, admin, 'embeddings', due.length)),
+      labels: tally(due, await allKeys(client, admin, 'labels', due.length)),
       parquetEmbeddings: tally(due, await keysInParquet(dataDir(s3, bucket), 'embeddings', '')),
       parquetLabels: tally(due, await keysInParquet(dataDir(s3, bucket), 'labels', 'where rank = 1')),
       deadLetters: (await keysInTopic(client, admin, 'dead-letter')).length,
@@ -322,6 +322,20 @@ async function keysInParquet(dir: string, kind: string, where: string): Promise<
   return (await query<{ source: string; s: number }>(sql)).map(({ source, s }) =>
     resultKey(source, Number(s)),
   )
+}
+
+/** Reads again where there is less than is due: on a busy machine the broker may have been slow to answer. */
+async function allKeys(
+  client: KafkaClient,
+  admin: Admin,
+  name: 'embeddings' | 'labels',
+  due: number,
+): Promise<string[]> {
+  let keys: string[] = []
+  for (let tries = 0; tries < 3 && new Set(keys).size < due; tries++) {
+    keys = await keysInTopic(client, admin, name)
+  }
+  return keys
 }
 
 async function keysInTopic(
