@@ -57,14 +57,18 @@ export async function split({ cameras: count, seconds, killEvery, say }: SplitOp
     let isChecking = false
     await eventually(
       () => {
-        if (!isChecking) {
-          isChecking = true
-          void topics.all('embeddings', 'embedding').then((records) => {
-            results = records.map(key)
+        if (results.length >= clips.length) return true
+        if (isChecking) return false
+        isChecking = true
+        const reading = topics.all('embeddings', 'embedding').then((records) => {
+          results = records.map(key)
+        })
+        reading
+          .catch((error: unknown) => say(`the results cannot be read: ${String(error)}`))
+          .finally(() => {
             isChecking = false
           })
-        }
-        return results.length >= clips.length
+        return false
       },
       240,
       () => `${results.length} of ${clips.length}\n${fleet.said.slice(-5).join('\n')}`,
