@@ -12,7 +12,7 @@ const PROGRAM = fileURLToPath(new URL('../../../.cache/bin/versitygw-1.8.0', imp
 const KEY = 'stanflow-test-key'
 const SECRET = 'stanflow-test-secret'
 const REGION = 'us-east-1'
-const READY_MS = 10_000
+const READY_MS = 60_000
 
 /** A real S3 server (versitygw over a folder) on a free port of 127.0.0.1. */
 export class S3Server {
