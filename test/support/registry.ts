@@ -5,7 +5,7 @@ import { freePort, ServerProcess } from './child.js'
 
 /** Fetched by infra/servers.sh. */
 const DIR = fileURLToPath(new URL('../../../.cache/kafka/apicurio-3.0.9', import.meta.url))
-const READY_MS = 90_000
+const READY_MS = 180_000
 
 /** A real schema registry (Apicurio, in memory) on a free port of 127.0.0.1. */
 export class Registry {
