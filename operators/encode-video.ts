@@ -1,12 +1,18 @@
 import { concatMap, type OperatorFunction } from 'rxjs'
-import type { Clip, Embedding, Video } from '../src/domain.js'
+import type { Clip, Embedding, FrameVectors, Video } from '../src/domain.js'
 import type { FramePool } from './frame-pool.js'
 
 /** A model as operators see it. */
 export interface VideoEncoder {
   readonly modelDigest: string
-  /** `[dim]` unit vectors, one a clip. The pixels are read before the call returns. */
-  encode(clips: readonly Clip[]): Promise<readonly Float32Array[]>
+  /** `[dim]` unit vectors, one a clip, perhaps with their frames'. The pixels are read before the call returns. */
+  encode(clips: readonly Clip[]): Promise<readonly (Float32Array | WithFrames)[]>
+}
+
+/** A clip's vector and those of its frames. */
+export interface WithFrames {
+  readonly vector: Float32Array
+  readonly frames: FrameVectors
 }
 
 /** An embedding, still with the video it came from. */
@@ -34,10 +40,9 @@ export function encodeVideo(
     const vectors = await running
     return clips.map(({ video }, n) => {
       const moment = moments[n] as (typeof moments)[number]
-      return {
-        video,
-        embedding: { ...moment, modelDigest: encoder.modelDigest, vector: vectors[n] as Float32Array },
-      }
+      const made = vectors[n] as Float32Array | WithFrames
+      const own = made instanceof Float32Array ? { vector: made } : made
+      return { video, embedding: { ...moment, modelDigest: encoder.modelDigest, ...own } }
     })
   })
 }

@@ -35,6 +35,9 @@ const PROGRESS_MS = 200
 /** A batch that is not full after this long goes to the model all the same: then decoding is what takes the time. */
 const BATCH_DEADLINE_MS = 500
 
+/** Clips with their frames' vectors that are held in memory at most before they are stored. */
+const FRAMED_CLIPS = 512
+
 /** What one backfill does; every field is decided (the command line's configuration fills in defaults). */
 export interface BackfillOptions extends ModelOptions {
   /** Files, folders, globs, `.txt` and `.jsonl` lists, `s3://` URIs. */
@@ -50,6 +53,8 @@ export interface BackfillOptions extends ModelOptions {
   readonly top: number
   readonly reader: 'auto' | ReaderName
   readonly format: ResultFormat
+  /** Store the vectors of each clip's frames too, for `mug` and `wti`: so many times the room. */
+  readonly keepFrames?: boolean
   /** What one video may cost. */
   readonly limits?: MediaLimits
   /** Seconds of work that a crash may cost at most. */
@@ -110,6 +115,11 @@ export async function backfill(
   const blobs = places.results(to)
   let deadLetterFile = blobs.at('dead-letter.jsonl')
   let relabelled = 0
+  if (options.keepFrames === true && options.format === 'npy') {
+    throw new StanflowError('USAGE_INVALID', 'The format npy has no room for the vectors of frames.', {
+      hint: 'Add --format parquet or jsonl, or leave --keep-frames away.',
+    })
+  }
   await checkInputs(options.inputs)
   const { model, why: engine } = await openModel(options)
   const opened = await openReader(options.reader, limitsGiven(options)).catch(async (error: unknown) => {
@@ -139,6 +149,7 @@ export async function backfill(
         recipe,
         format: options.format,
         checkpointSeconds: options.checkpointSeconds,
+        ...(options.keepFrames === true && { checkpointClips: FRAMED_CLIPS }),
         version: VERSION,
         relabel: (embeddings) =>
           embeddings.map(({ vector }) => (labels === undefined ? [] : classify(vector, labels.set))),
@@ -196,7 +207,7 @@ interface Run {
 
 /** The picture: videos → frames → clips → batches → embeddings → labels → files. */
 async function run({ options, hooks, tally, model, reader, sink, places, labels }: Run): Promise<void> {
-  const { sampling, concurrency, batch: size } = options
+  const { sampling, concurrency, batch: size, keepFrames = false } = options
   const { digest, size: side } = model.info
   const signal = hooks.signal ?? new AbortController().signal
   const videos = new Budget(concurrency)
@@ -234,7 +245,7 @@ async function run({ options, hooks, tally, model, reader, sink, places, labels 
     decode({ open, budget: clips, onFailure }),
     sampleClips({ sampling, modelDigest: digest, pool, budget: clips, onComplete, onFailure }),
     tap(({ video }) => ledger.cut(video)),
-    embedClips({ model, labels, pool, size, deadline: BATCH_DEADLINE_MS }),
+    embedClips({ model, labels, pool, size, deadline: BATCH_DEADLINE_MS, keepFrames }),
     store(sink, clips),
     tap((batch) => {
       for (const { video } of batch) ledger.stored(video)

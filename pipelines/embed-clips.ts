@@ -1,7 +1,15 @@
 import { type OperatorFunction, pipe } from 'rxjs'
-import { batch, type Encoded, encodeVideo, type FramePool, type LabelSet, label } from '../operators/index.js'
+import {
+  batch,
+  type Encoded,
+  encodeVideo,
+  type FramePool,
+  type LabelSet,
+  label,
+  type WithFrames,
+} from '../operators/index.js'
 import type { Clip, LabelledEmbedding } from '../src/domain.js'
-import type { LoadedModel } from '../src/engine/engine.js'
+import type { LoadedModel, VideoVectors } from '../src/engine/engine.js'
 
 export interface Embedding {
   readonly model: LoadedModel
@@ -11,6 +19,8 @@ export interface Embedding {
   readonly size: number
   /** Milliseconds after which a batch that is not full goes all the same. */
   readonly deadline: number
+  /** Keep the vectors of their frames too. */
+  readonly keepFrames?: boolean
   readonly onBatch?: (clips: number, milliseconds: number) => void
 }
 
@@ -21,14 +31,17 @@ export function embedClips({
   pool,
   size,
   deadline,
+  keepFrames = false,
   onBatch,
 }: Embedding): OperatorFunction<Clip, readonly Encoded<LabelledEmbedding>[]> {
   let running = 0
-  const encode = async (clips: readonly Clip[]): Promise<Float32Array[]> => {
+  const encode = async (clips: readonly Clip[]): Promise<readonly (Float32Array | WithFrames)[]> => {
     const begun = performance.now()
     running++
     try {
-      const vectors = await model.encodeVideo(clips)
+      const vectors = keepFrames
+        ? (await model.encodeClips(clips)).map(withFrames)
+        : await model.encodeVideo(clips)
       onBatch?.(clips.length, performance.now() - begun)
       return vectors
     } finally {
@@ -41,3 +54,8 @@ export function embedClips({
     label(labels),
   )
 }
+
+const withFrames = ({ video, frames, weights }: VideoVectors): WithFrames => ({
+  vector: video,
+  frames: { vectors: frames, ...(weights !== undefined && { weights }) },
+})

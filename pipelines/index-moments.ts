@@ -41,6 +41,7 @@ export async function indexMoments(options: IndexOptions, hooks: IndexHooks = {}
       return {
         ...{ to: blobs.location, model: model?.digest ?? null, ...feed.counts },
         clips: model === undefined ? 0 : await (await index.clips(model)).countRows(),
+        framed: model === undefined ? 0 : ((await (await index.frames(model))?.countRows()) ?? 0),
         drained: feed.signal.aborted,
       }
     } finally {
@@ -59,6 +60,11 @@ async function readInto(
   const { from, kafka, untilQuiet } = options
   if (isKafka(from)) {
     if (kafka === undefined) throw new TypeError('kafka:// needs its settings')
+    if (options.keepFrames === true) {
+      throw new StanflowError('USAGE_INVALID', 'Topics do not carry the vectors of frames.', {
+        hint: 'Index what `stanflow backfill --keep-frames` stored.',
+      })
+    }
     await fromKafka({ ...kafka, ...(untilQuiet !== undefined && { untilQuiet }) }, feed, hooks)
     return
   }

@@ -10,6 +10,7 @@ import { equals } from '../src/search/sql.js'
 import { indexPlace } from './index-moments/place.js'
 import type { ModelOptions } from './open-model.js'
 import { Encoder } from './search/encoder.js'
+import { type Asked, type Reranker, rerank } from './search/rerank.js'
 
 export type { Filter, FoundMoment, IndexedModel }
 
@@ -42,6 +43,8 @@ export interface Query {
 export interface SearchFilter extends Filter {
   /** Moments at most. Default 20. */
   readonly top?: number
+  /** Compare the clips nearest by cosine once more, frame by frame with the text's tokens. Takes a text and nothing else. */
+  readonly rerank?: Reranker
 }
 
 /** A clip on a source's timeline. */
@@ -50,6 +53,11 @@ export interface TimelineClip {
   readonly start: number
   readonly end: number
   readonly labels: readonly Label[]
+}
+
+/** A moment, and what the similarity that it was ranked by says of its best clip, where it was. */
+export interface RankedMoment extends FoundMoment {
+  readonly reranked?: number
 }
 
 /** An index that is open for searching. Close it. */
@@ -66,7 +74,7 @@ export interface OpenIndex {
    * @throws StanflowError INDEX_MODEL where texts cannot be encoded by the index's model, INPUT_NOT_FOUND for a clip that is not
    * there, USAGE_INVALID where nothing is asked for, INDEX_FAILED
    */
-  search(query: Query, filter?: SearchFilter): Promise<readonly FoundMoment[]>
+  search(query: Query, filter?: SearchFilter): Promise<readonly RankedMoment[]>
   /** A source's clips by time. */
   timeline(source: string, range?: Pick<Filter, 'from' | 'to'>): Promise<readonly TimelineClip[]>
   close(): Promise<void>
@@ -125,15 +133,28 @@ class Searcher implements OpenIndex {
     return this.#index.marksOf(keys)
   }
 
-  async search(query: Query, { top = TOP, ...filter }: SearchFilter = {}): Promise<readonly FoundMoment[]> {
+  async search(
+    query: Query,
+    { top = TOP, rerank: by, ...filter }: SearchFilter = {},
+  ): Promise<readonly RankedMoment[]> {
     const table = await this.#index.clips(this.model)
     const { vector, without } = await this.#vectorOf(query)
     const length = Math.hypot(...vector)
+    const asked = by === undefined ? undefined : await this.#asked(query)
     for (let limit = Math.max(LEAST_CLIPS, top * CLIPS_EACH); ; limit *= 4) {
       const found = await nearest(table, vector, { limit, filter })
-      const moments = mergeMoments(found.filter(({ clipId }) => clipId !== without))
+      const others = found.filter(({ clipId }) => clipId !== without)
+      const { clips, own } =
+        by === undefined || asked === undefined
+          ? { clips: others, own: undefined }
+          : await rerank(by, others, asked, await this.#index.frames(this.model))
+      const moments = mergeMoments(clips)
       if (moments.length >= top || found.length < limit || limit >= MOST_CLIPS) {
-        return moments.slice(0, top).map((moment) => ({ ...moment, score: moment.score * length }))
+        return moments.slice(0, top).map((moment) => {
+          const { cosine, similarity } = own?.get(moment.clipId) ?? {}
+          const score = (cosine ?? moment.score) * length
+          return { ...moment, score, ...(similarity !== undefined && { reranked: similarity }) }
+        })
       }
     }
   }
@@ -149,6 +170,19 @@ class Searcher implements OpenIndex {
   async close(): Promise<void> {
     this.#index.close()
     await this.#encoder.close()
+  }
+
+  /** A text, token by token. @throws StanflowError USAGE_INVALID where it is not by a text that is looked for */
+  async #asked({ text, not = [], image, video, like, vector }: Query): Promise<Asked> {
+    if (text === undefined || [image, video, like, vector].some((part) => part !== undefined)) {
+      throw new StanflowError('USAGE_INVALID', 'Only what a text finds can be reranked.', {
+        hint: 'Give a text and nothing but --not beside it, or leave --rerank away.',
+      })
+    }
+    const { texts, paddedTo } = await this.#encoder.tokens([text, ...not])
+    const [wanted, ...unwanted] = texts
+    if (wanted === undefined) throw new TypeError('a text without vectors')
+    return { text: wanted, not: unwanted, notWeight: NOT_WEIGHT, paddedTo }
   }
 
   /** Parts of a query as one vector; its length scales cosines with it to the sum of the parts' own. */

@@ -92,11 +92,21 @@ export interface Moment {
   readonly frameTimes: readonly number[]
 }
 
+/** What token-wise similarities compare: a clip's frames, each by itself. */
+export interface FrameVectors {
+  /** `[frames, dim]`, each of unit length, frame by frame. */
+  readonly vectors: Float32Array
+  /** `[frames]`: how much each counts in `wti`, 1 in all; where the model was trained with it. */
+  readonly weights?: Float32Array
+}
+
 /** A clip's L2-normalised video embedding. */
 export interface Embedding extends Moment {
   readonly modelDigest: string
   /** `[dim]`, unit length. */
   readonly vector: Float32Array
+  /** Where they are kept. */
+  readonly frames?: FrameVectors
 }
 
 /** One label of a clip. */

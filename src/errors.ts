@@ -58,6 +58,8 @@ const CATALOGUE = {
   ENGINE_MISSING: 'Run `npm ci` again; the engine is part of the dependencies.',
   ENGINE_UNFIT: '`stanflow doctor` shows every engine, device and precision that works here.',
   ENGINE_FAILED: 'Try a smaller --batch.',
+  INDEX_FRAMES:
+    'Store them with `stanflow backfill --keep-frames`, take them in with `stanflow index --keep-frames`; or search without --rerank.',
   OUTPUT_EXISTS: 'Give another --to, or --force to replace what is there.',
   OUTPUT_LOCKED: 'Wait for the other run, or give this one another --to folder.',
   OUTPUT_FULL: 'Free space on the disk, then run the same command again: it goes on where it stopped.',

@@ -41,6 +41,10 @@ export class Feed {
     this.signal = hooks.signal ?? new AbortController().signal
   }
 
+  get keepFrames(): boolean {
+    return this.#options.keepFrames === true
+  }
+
   /** Whether results of this model are asked for. */
   wants(digest: string): boolean {
     const { digest: beginning } = this.#options

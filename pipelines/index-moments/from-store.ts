@@ -9,6 +9,9 @@ import type { ClipLabels } from '../../src/search/rows.js'
 import { readModelFacts } from '../report-recipes.js'
 import type { Feed } from './feed.js'
 
+/** In the mark of a part: the vectors of its frames were taken in, where it has them. */
+const FRAMED = 'frames'
+
 /** What a backfill stored, part by part: those that have changed since they were indexed. */
 export async function fromStore(blobs: Blobs, feed: Feed): Promise<void> {
   const { writer, index, signal } = feed
@@ -22,7 +25,11 @@ export async function fromStore(blobs: Blobs, feed: Feed): Promise<void> {
       parts.push({ manifest, version, mark: `part ${blobs.location} ${manifest.part}` })
     }
     const done = await index.marksOf(parts.map(({ mark }) => mark))
-    const due = parts.filter(({ mark, version }) => done.get(mark) !== version)
+    const isDone = ({ mark, version }: (typeof parts)[number]): boolean => {
+      const [known, ...with_] = (done.get(mark) ?? '').split(' ')
+      return known === version && (!feed.keepFrames || with_.includes(FRAMED))
+    }
+    const due = parts.filter((part) => !isDone(part))
     feed.expect(due.length)
     for (const { manifest, mark, version } of due) {
       if (signal.aborted) return
@@ -43,8 +50,19 @@ export async function fromStore(blobs: Blobs, feed: Feed): Promise<void> {
         // A part gains no clips. A video that has changed lies in a newer part now, and leaves this one.
         for (const own of labels.values()) await writer.label({ ...own, modelDigest, early: false })
         await feed.retain(modelDigest, part, current)
+        const before = done.get(mark)?.split(' ').includes(FRAMED) === true
+        if (feed.keepFrames && !before) {
+          for (const clip of await readClips(blobs, manifest, { vectors: true, frames: true, keep })) {
+            const { vector, frames } = clip
+            if (vector === undefined || frames === undefined) continue
+            const sampled = samplingSlug(manifest.sampling)
+            await writer.frame({ ...clip, vector, sampling: sampled, origin: part, indexedMs: Date.now() })
+          }
+        }
       } else {
-        for (const clip of await readClips(blobs, manifest, { vectors: true, keep })) {
+        for (const clip of await readClips(blobs, manifest, {
+          ...{ vectors: true, frames: feed.keepFrames, keep },
+        })) {
           const { vector } = clip
           const own = labels.get(clip.clipId)
           if (vector === undefined) continue
@@ -54,7 +72,8 @@ export async function fromStore(blobs: Blobs, feed: Feed): Promise<void> {
           })
         }
       }
-      writer.mark({ key: mark, value: version })
+      const framed = feed.keepFrames || done.get(mark)?.split(' ').includes(FRAMED) === true
+      writer.mark({ key: mark, value: framed ? `${version} ${FRAMED}` : version })
       await feed.settle()
       feed.read()
     }

@@ -15,6 +15,8 @@ export interface IndexOptions {
   readonly digest?: string
   /** A model that the index does not have yet gets a table of its own. Default: it is refused. */
   readonly beside?: boolean
+  /** Take the vectors of frames in too, where results have them: for `mug` and `wti`. Default: no. */
+  readonly keepFrames?: boolean
   /** Clips older than so many seconds are dropped, and not taken in. */
   readonly keep?: number
   /** From Kafka: end once nothing new has come for so many seconds. */
@@ -27,6 +29,8 @@ export interface IndexSummary {
   /** Clips in the index, of the model that is searched. */
   readonly clips: number
   readonly added: number
+  /** Clips in the index, of that model, that have the vectors of their frames. */
+  readonly framed: number
   /** Clips whose labels changed. */
   readonly changed: number
   readonly removed: number

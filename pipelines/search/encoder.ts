@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import sharp from 'sharp'
 import type { S3Settings } from '../../src/connect/s3/client.js'
-import type { LoadedModel } from '../../src/engine/engine.js'
+import type { LoadedModel, TextVectors } from '../../src/engine/engine.js'
 import { asStanflowError, StanflowError } from '../../src/errors.js'
 import { openReader } from '../../src/media/open-reader.js'
 import type { IndexedModel } from '../../src/search/moment-index.js'
@@ -29,6 +29,12 @@ export class Encoder {
   /** @throws StanflowError INDEX_MODEL, MODEL_*, ENGINE_* */
   async texts(texts: readonly string[]): Promise<readonly Float32Array[]> {
     return (await this.#model()).encodeText(texts)
+  }
+
+  /** Texts with their tokens' vectors, and how many tokens they are padded to. @throws the same */
+  async tokens(texts: readonly string[]): Promise<{ texts: readonly TextVectors[]; paddedTo: number }> {
+    const model = await this.#model()
+    return { texts: await model.encodeTokens(texts), paddedTo: model.info.textLength }
   }
 
   /** A picture as a clip in which nothing moves: a file, or its bytes. @throws StanflowError INPUT_*, INDEX_MODEL */

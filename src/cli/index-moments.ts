@@ -35,6 +35,9 @@ export function addIndexCommand(program: Command): void {
     .addOption(option('--to <place>', 'the index: a folder (made if missing), or s3://bucket/prefix'))
     .addOption(option('--digest <hex>', 'only results of the model whose digest begins so'))
     .addOption(option('--beside', 'keep a model that the index has not got beside those it has'))
+    .addOption(
+      option('--keep-frames', 'take in the vectors of frames that backfill kept, for search --rerank'),
+    )
     .addOption(option('--keep <age>', 'drop clips once they are older than that, such as 30d').argParser(age))
     .addOption(
       option('--until-quiet <seconds>', 'from Kafka: end once nothing new has come for so long').argParser(
@@ -54,26 +57,35 @@ interface Flags {
   readonly to?: string
   readonly digest?: string
   readonly beside?: boolean
+  readonly keepFrames?: boolean
   readonly keep?: number
   readonly untilQuiet?: number
 }
 
 async function run(command: Command): Promise<void> {
   const { config } = await readSettings(command, ['to'])
-  const { from, to = config.index, digest, beside = false, keep, untilQuiet } = command.opts<Flags>()
+  const {
+    from,
+    to = config.index,
+    digest,
+    beside = false,
+    keepFrames = false,
+    keep,
+    untilQuiet,
+  } = command.opts<Flags>()
   if (from === undefined || to === undefined) {
     throw new StanflowError('USAGE_INVALID', `There is no ${from === undefined ? 'input' : 'index'}.`, {
       hint: 'stanflow index --from OUT --to INDEX',
     })
   }
   const options: IndexOptions = {
-    ...{ from, to, beside, s3: s3Settings(config) },
+    ...{ from, to, beside, keepFrames, s3: s3Settings(config) },
     ...(digest !== undefined && { digest }),
     ...(keep !== undefined && { keep }),
     ...(untilQuiet !== undefined && { untilQuiet }),
   }
   const summary = /^kafka:\/\//i.test(from) ? await follow(options, config) : await once(options, config)
-  process.stdout.write(`${config.json ? JSON.stringify(summary) : text(summary)}\n`)
+  process.stdout.write(`${config.json ? JSON.stringify(summary) : text(summary, keepFrames)}\n`)
 }
 
 async function follow(options: IndexOptions, config: Config): Promise<IndexSummary> {
@@ -111,11 +123,18 @@ async function once(options: IndexOptions, config: Config): Promise<IndexSummary
   }
 }
 
-function text({ to, clips, added, changed, removed, unreadable, drained }: IndexSummary): string {
+function text(
+  { to, clips, framed, added, changed, removed, unreadable, drained }: IndexSummary,
+  keepFrames: boolean,
+): string {
   const counts = [`${formatCount(added)} new`]
   if (changed > 0) counts.push(`${formatCount(changed)} with new labels`)
   if (removed > 0) counts.push(`${formatCount(removed)} removed`)
   if (unreadable > 0) counts.push(`${plural(unreadable, 'record')} unreadable`)
+  if (keepFrames)
+    counts.push(
+      `${formatCount(framed)} with frame vectors${framed === 0 ? ' (backfill --keep-frames keeps them)' : ''}`,
+    )
   const ended = drained ? '; stopped, the same command goes on' : ''
   return `${printable(to)}: ${plural(clips, 'clip')}, ${counts.join(', ')}${ended}`
 }

@@ -63,7 +63,7 @@ export async function backfillOptions(
   }
   return {
     ...(await modelJob(settings)),
-    ...{ inputs, to, format, dryRun },
+    ...{ inputs, to, format, dryRun, keepFrames: config.keepFrames },
     ...(root !== undefined && { root }),
     checkpointSeconds: checkpoint,
     selection: selection(config),

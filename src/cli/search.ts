@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { FoundMoment, Query, SearchFilter } from '../../pipelines/search.js'
+import type { FoundMoment, Query, RankedMoment, SearchFilter } from '../../pipelines/search.js'
 import { s3Settings } from '../config/places.js'
 import type { ConfigKey } from '../config/schema.js'
 import { StanflowError } from '../errors.js'
@@ -24,6 +24,7 @@ Examples:
   stanflow search "a red ball falls" --index index
   stanflow search "a person falls" --camera "hall-*" --from 2h --top 5
   stanflow search "a car" --not "a parked car" --source "videos/2026-*" --json
+  stanflow search "a red ball falls, then bounces" --rerank mug
   stanflow search --image ball.jpg --index index
   stanflow search --like 3f9d… --index index --report found.html
 
@@ -48,6 +49,11 @@ export function addSearchCommand(program: Command): void {
     .addOption(option('--to <time>', 'only what is shown before').argParser((text) => parseTime(text)))
     .addOption(option('--label <text>', 'only where that is the best label; repeatable').argParser(gather))
     .addOption(option('--top <n>', 'moments to show').argParser(atLeastOne).default(20))
+    .addOption(
+      new Option('--rerank <how>', 'compare the best once more, frame by frame, where frames were kept')
+        .choices(['mug', 'wti'])
+        .helpGroup('Search:'),
+    )
     .addOption(option('--digest <hex>', 'search the model whose digest begins so'))
   addSettings(search, KEYS)
     .description('moments that show what you say, the best first')
@@ -76,6 +82,7 @@ interface Flags {
   readonly to?: GivenTime
   readonly label?: readonly string[]
   readonly top: number
+  readonly rerank?: 'mug' | 'wti'
   readonly digest?: string
 }
 
@@ -103,7 +110,9 @@ async function run(text: string | undefined, command: Command): Promise<void> {
   try {
     const moments = await index.search(query, filterOf(flags))
     process.stdout.write(
-      config.json ? `${JSON.stringify({ model: index.model.digest, moments })}\n` : shown(moments),
+      config.json
+        ? `${JSON.stringify({ model: index.model.digest, moments })}\n`
+        : shown(moments, flags.rerank),
     )
     if (config.report === undefined) return
     const { writeMoments } = await import('../../pipelines/search/report.js')
@@ -120,7 +129,7 @@ async function run(text: string | undefined, command: Command): Promise<void> {
 }
 
 /** @throws StanflowError USAGE_INVALID where one time is of day and the other is not */
-function filterOf({ source, camera, from, to, label, top }: Flags): SearchFilter {
+function filterOf({ source, camera, from, to, label, top, rerank }: Flags): SearchFilter {
   const ofDay = from?.ofDay ?? to?.ofDay
   if (from !== undefined && to !== undefined && from.ofDay !== to.ofDay) {
     throw new StanflowError('USAGE_INVALID', '--from and --to are a time of day and a time in a video.', {
@@ -129,6 +138,7 @@ function filterOf({ source, camera, from, to, label, top }: Flags): SearchFilter
   }
   return {
     top,
+    ...(rerank !== undefined && { rerank }),
     ...(source !== undefined && { sources: source }),
     ...(camera !== undefined && { cameras: camera }),
     ...(from !== undefined && { from: from.seconds }),
@@ -158,14 +168,17 @@ function narrowedBy({ source = [], camera = [], from, to, label = [] }: Flags): 
   ]
 }
 
-function shown(moments: readonly FoundMoment[]): string {
+function shown(moments: readonly RankedMoment[], rerank: Flags['rerank']): string {
   if (moments.length === 0) return 'Nothing was found.\n'
-  const head = ['', 'score', 'when', 'source', 'label']
+  const ranked = rerank === undefined ? [] : [rerank]
+  const head = ['', ...ranked, 'score', 'when', 'source', 'label']
   const rows = moments.map((moment, i) => [
-    ...[String(i + 1), moment.score.toFixed(3), span(moment), printable(moment.source)],
+    String(i + 1),
+    ...ranked.map(() => moment.reranked?.toFixed(3) ?? '–'),
+    ...[moment.score.toFixed(3), span(moment), printable(moment.source)],
     printable(moment.labels[0]?.label ?? ''),
   ])
-  return `${table([head, ...rows], [0, 1]).join('\n')}\n`
+  return `${table([head, ...rows], rerank === undefined ? [0, 1] : [0, 1, 2]).join('\n')}\n`
 }
 
 function span({ source, start, end }: FoundMoment): string {

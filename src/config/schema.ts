@@ -204,6 +204,10 @@ export const configSchema = z.object({
     group: 'Results',
     about: 'what files results are',
   }),
+  keepFrames: key(onOff(), false, {
+    group: 'Results',
+    about: "store the vectors of each clip's frames too, for search --rerank; as many times the room",
+  }),
   root: optional(text('place', 'a folder, or s3://bucket/prefix'), {
     group: 'Results',
     about: 'videos are named relative to this, the same on every machine',

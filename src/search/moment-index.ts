@@ -5,6 +5,7 @@ import { type Mark, markTable, table } from './rows.js'
 import {
   clipSchema,
   FORMAT,
+  frameSchema,
   MARK_SCHEMA,
   MARKS,
   MODEL_SCHEMA,
@@ -145,13 +146,31 @@ export class MomentIndex {
     const models = await this.#open(MODELS)
     await lance('Cannot drop a model', async () => {
       await models.delete(equals('digest', model.digest))
-      this.#tables.delete(model.table)
-      await this.#db.dropTable(model.table)
+      const framed = (await this.frames(model)) !== undefined
+      for (const name of framed ? [model.table, frameTableName(model)] : [model.table]) {
+        this.#tables.delete(name)
+        await this.#db.dropTable(name)
+      }
     })
   }
 
   clips(model: IndexedModel): Promise<Table> {
     return this.#open(model.table)
+  }
+
+  /** Where a model's clips have the vectors of their frames; undefined while none has. */
+  async frames(model: IndexedModel): Promise<Table | undefined> {
+    const name = frameTableName(model)
+    if (!this.#tables.has(name) && !(await this.#has(name))) return undefined
+    return this.#open(name)
+  }
+
+  /** The same, made where it is not there. */
+  async makeFrames(model: IndexedModel): Promise<Table> {
+    const known = await this.frames(model)
+    if (known !== undefined) return known
+    await this.#make(frameTableName(model), frameSchema())
+    return this.#open(frameTableName(model))
   }
 
   /** Labels that came before their clips. */
@@ -228,6 +247,9 @@ export class MomentIndex {
 
 const short = (digest: string): string => digest.replace(/^sha256:/, '').slice(0, 12)
 const tableName = (digest: string): string => `clips_${short(digest).replaceAll(/\W/g, '_')}`
+
+const frameTableName = ({ digest }: Pick<IndexedModel, 'digest'>): string =>
+  tableName(digest).replace(/^clips/, 'frames')
 
 function modelOf(row: Readonly<Record<keyof IndexedModel, unknown>>): IndexedModel {
   const text = (key: 'name' | 'structure' | 'precision') =>

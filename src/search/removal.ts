@@ -51,7 +51,11 @@ async function removeWhere(
   where: string,
 ): Promise<number> {
   let removed = 0
-  for (const model of models) removed += await remove(await index.clips(model), where)
+  for (const model of models) {
+    removed += await remove(await index.clips(model), where)
+    const frames = await index.frames(model)
+    if (frames !== undefined) await remove(frames, where)
+  }
   return removed
 }
 

@@ -1,5 +1,5 @@
 import type { Data, DataType, Schema, Table } from 'apache-arrow'
-import type { Label, Moment } from '../domain.js'
+import type { FrameVectors, Label, Moment } from '../domain.js'
 import { arrow } from './arrow.js'
 import { clipSchema, MARK_SCHEMA, WAITING_SCHEMA } from './schema.js'
 
@@ -20,6 +20,8 @@ export interface IndexedClip extends Moment {
   /** `[dim]`, unit length. */
   readonly vector: Float32Array
   readonly labels?: ClipLabels
+  /** Where they are to be kept. */
+  readonly frames?: FrameVectors
   /** The part or file of results that it was read from; empty where that was a topic. */
   readonly origin: string
   /** Milliseconds since 1970. */

@@ -38,6 +38,19 @@ export function clipSchema(dim: number): Schema {
   ])
 }
 
+/** The vectors of clips' frames, where they are kept; what is deleted by is there as well. One table for each model. */
+export function frameSchema(): Schema {
+  return new arrow.Schema([
+    required('clip_id', new arrow.Utf8()),
+    required('source', new arrow.Utf8()),
+    required('end', new arrow.Float64()),
+    required('origin', new arrow.Utf8()),
+    required('indexed_at', new arrow.TimestampMillisecond()),
+    optional('frames', listOf(new arrow.Float32())),
+    optional('weights', listOf(new arrow.Float32())),
+  ])
+}
+
 export const WAITING_SCHEMA = new arrow.Schema([
   required('clip_id', new arrow.Utf8()),
   required('labels', listOf(new arrow.Utf8())),

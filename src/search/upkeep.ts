@@ -37,13 +37,18 @@ export async function upkeep(
   }
   await lance('Cannot read the index', () => table.checkoutLatest())
   const rows = await table.countRows()
-  const indices = new Set((await table.listIndices()).flatMap(({ columns }) => columns))
-  for (const column of SCALARS) {
-    if (rows < SCALAR_INDEX_FROM || indices.has(column)) continue
-    await step(`index ${column}`, async () => {
-      const { Index } = await import('@lancedb/lancedb')
-      await table.createIndex(column, { config: Index.btree() })
-    })
+  const frames = await index.frames(model)
+  const indices = await indexed(table)
+  for (const side of frames === undefined ? [table] : [table, frames]) {
+    const known = side === table ? indices : await indexed(side)
+    const count = side === table ? rows : await side.countRows()
+    for (const column of SCALARS) {
+      if (count < SCALAR_INDEX_FROM || known.has(column)) continue
+      await step(`index ${column}`, async () => {
+        const { Index } = await import('@lancedb/lancedb')
+        await side.createIndex(column, { config: Index.btree() })
+      })
+    }
   }
   const builtOf = Number((await index.marked(builtKey(model))) ?? 0)
   const isDue = rows >= VECTOR_INDEX_FROM && (!indices.has('vector') || rows > builtOf * GROWN)
@@ -54,12 +59,19 @@ export async function upkeep(
   const { fragments, unindexed } = await factsOf(table, indices.has('vector') || isDue)
   if (all || fragments > FRAGMENTS_MOST || unindexed > UNINDEXED_MOST)
     await step('join files', () => optimize(table))
-  for (const side of [await index.marks(), await index.waiting()]) {
+  for (const side of [
+    await index.marks(),
+    await index.waiting(),
+    ...(frames === undefined ? [] : [frames]),
+  ]) {
     const { fragments: pieces } = await factsOf(side, false)
     if (all || pieces > FRAGMENTS_MOST) await lance('Cannot join files', () => optimize(side))
   }
   return done
 }
+
+const indexed = async (table: Table): Promise<ReadonlySet<string>> =>
+  new Set((await table.listIndices()).flatMap(({ columns }) => columns))
 
 /**
  * Which vectors are near one another, at a byte for eight dimensions; what is found by it is compared exactly. IVF with product

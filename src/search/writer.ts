@@ -2,6 +2,7 @@ import type { Table } from '@lancedb/lancedb'
 import type { Lock } from '../connect/blobs.js'
 import { StanflowError } from '../errors.js'
 import { lance } from './errors.js'
+import { keepFrames } from './frames.js'
 import type { IndexedModel, MomentIndex } from './moment-index.js'
 import { type ClipLabels, clipTable, type IndexedClip, type Mark, waitingTable } from './rows.js'
 import { textList } from './sql.js'
@@ -9,6 +10,8 @@ import { labelsWaiting, type StoredClip, storedClips } from './stored.js'
 
 /** Clips gathered before they are written. */
 const FLUSH_CLIPS = 4096
+/** The same where they have their frames' vectors. */
+const FLUSH_FRAMED = 512
 
 /** What is known of a model beyond its digest. */
 export type ModelFacts = Pick<IndexedModel, 'name' | 'structure' | 'precision'>
@@ -43,6 +46,7 @@ export class IndexWriter {
   readonly #models = new Map<string, IndexedModel>()
   #clips = new Map<string, IndexedClip>()
   #labels = new Map<string, NewLabels>()
+  #framed = new Map<string, IndexedClip>()
   #marks = new Map<string, string>()
   #known = false
 
@@ -52,7 +56,7 @@ export class IndexWriter {
 
   /** Clips and labels that are not written yet. */
   get pending(): number {
-    return this.#clips.size + this.#labels.size
+    return this.#clips.size + this.#labels.size + this.#framed.size
   }
 
   /**
@@ -77,7 +81,14 @@ export class IndexWriter {
   /** A clip of an admitted model. */
   async add(clip: IndexedClip): Promise<void> {
     this.#clips.set(clip.clipId, clip)
-    if (this.#clips.size >= FLUSH_CLIPS) await this.flush()
+    if (clip.frames !== undefined) this.#framed.set(clip.clipId, clip)
+    if (this.#clips.size >= FLUSH_CLIPS || this.#framed.size >= FLUSH_FRAMED) await this.flush()
+  }
+
+  /** Frames' vectors of a clip that went in without them; of one that is not there, nothing is kept. */
+  async frame(clip: IndexedClip): Promise<void> {
+    this.#framed.set(clip.clipId, clip)
+    if (this.#framed.size >= FLUSH_FRAMED) await this.flush()
   }
 
   /** Labels take the place of those that the clip had. */
@@ -95,24 +106,28 @@ export class IndexWriter {
   async flush(): Promise<void> {
     const { index, lock, onWritten } = this.#options
     if (this.pending === 0 && this.#marks.size === 0) return
-    const [clips, labels, marks] = [this.#clips, this.#labels, this.#marks]
+    const [clips, labels, framed, marks] = [this.#clips, this.#labels, this.#framed, this.#marks]
     this.#clips = new Map()
     this.#labels = new Map()
+    this.#framed = new Map()
     this.#marks = new Map()
     await this.#load()
     const waiting = new Map([...labels].filter(([, { early }]) => early))
     const joined: string[] = []
     let [added, changed] = [0, 0]
-    const digests = new Set([...clips.values(), ...labels.values()].map(({ modelDigest }) => modelDigest))
+    const digests = new Set(
+      [...clips.values(), ...labels.values(), ...framed.values()].map(({ modelDigest }) => modelDigest),
+    )
     for (const digest of digests) {
       const model = this.#models.get(digest)
       if (model === undefined) continue
       const table = await index.clips(model)
       const mine = [...clips.values()].filter(({ modelDigest }) => modelDigest === digest)
       const named = [...labels.values()].filter(({ modelDigest }) => modelDigest === digest)
+      const pictured = [...framed.values()].filter(({ modelDigest }) => modelDigest === digest)
       const there = await storedClips(
         table,
-        [...mine, ...named].map(({ clipId }) => clipId),
+        [...mine, ...named, ...pictured].map(({ clipId }) => clipId),
       )
       const early = await labelsWaiting(
         await index.waiting(),
@@ -132,6 +147,12 @@ export class IndexWriter {
       await lock.assertHeld()
       await insert(table, model, fresh)
       await update(table, model, await whole(table, model, relabelled))
+      const kept = pictured.flatMap(({ frames, ...clip }) =>
+        frames !== undefined && (there.has(clip.clipId) || clips.has(clip.clipId))
+          ? [{ ...clip, frames }]
+          : [],
+      )
+      if (kept.length > 0) await keepFrames(await index.makeFrames(model), kept)
       added += fresh.length
       changed += relabelled.length
     }

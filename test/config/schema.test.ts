@@ -43,6 +43,7 @@ const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[Co
   top: { text: '3', yaml: 3, value: 3 },
   to: { text: '/out', yaml: '/out', value: '/out' },
   format: { text: 'npy', yaml: 'npy', value: 'npy' },
+  keepFrames: { text: 'true', yaml: true, value: true },
   root: { text: '/videos', yaml: '/videos', value: '/videos' },
   report: { text: '/r.html', yaml: '/r.html', value: '/r.html' },
   brokers: { text: 'k1:9092,k2:9092', yaml: 'k1:9092,k2:9092', value: 'k1:9092,k2:9092' },

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import sharp from 'sharp'
-import { indexMoments } from '../../pipelines/index-moments.js'
+import { deleteMoments, indexMoments } from '../../pipelines/index-moments.js'
 import { type OpenIndex, openIndex } from '../../pipelines/search.js'
 import { inFolder } from '../connect/files/support.js'
 import { writeParquetArchive } from '../search/archive.js'
@@ -25,7 +25,17 @@ before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'stanflow-search-test-'))
   const made = [
     ['scenes', '--to', 'motion', '--task', 'motion', '--split', 'test', '--count', '16'],
-    ['backfill', 'motion', '--root', '.', '--to', 'out', '--labels', 'a red ball, a blue square'],
+    [
+      'backfill',
+      'motion',
+      '--root',
+      '.',
+      '--to',
+      'out',
+      '--labels',
+      'a red ball, a blue square',
+      '--keep-frames',
+    ],
     ['index', '--from', 'out', '--to', 'index'],
   ]
   for (const args of made) {
@@ -121,6 +131,32 @@ test('the command line: a table, JSON, a page with pictures, a picture to search
   assert.match(other.stderr, /INDEX_MODEL/)
   const mixed = await search('a heart', '--from', '2h', '--to', '1:00')
   assert.match(mixed.stderr, /USAGE_INVALID.*time of day/)
+})
+
+test('reranking compares the frames that were kept, as evaluate does; without them it says what is missing', async () => {
+  const [from, to] = [join(dir, 'out'), join(dir, 'index')]
+  const search = (...args: string[]) => cli(['search', '--index', 'index', ...args], { cwd: dir })
+  assert.match((await search('a heart', '--rerank', 'mug')).stderr, /INDEX_FRAMES.*\n.*--keep-frames/)
+  const taken = await indexMoments({ from, to, keepFrames: true })
+  assert.deepEqual([taken.added, taken.framed, taken.clips], [0, 16, 16])
+  assert.equal((await indexMoments({ from, to, keepFrames: true })).read, 0)
+  assert.equal((await indexMoments({ from, to })).read, 0, 'they stay when nobody asks for them')
+  const { reranked, searched } = await compareRetrieval({
+    ...{ captions: join(dir, 'motion/captions.jsonl'), results: from, index: to, queries: 16, rerank: 'mug' },
+  })
+  assert.ok(reranked)
+  assert.deepEqual(reranked.searched, reranked.evaluated)
+  assert.ok(reranked.searched.r10 > 0.5 && searched.r10 > 0.5)
+  const shown = await search('a cyan heart vanishing', '--rerank', 'mug', '--not', 'a square', '--top', '2')
+  assert.match(shown.stdout, /mug +score +when +source +label\n1 +-?0\.\d{3} +-?0\.\d{3} +0:00/)
+  assert.match((await search('a heart', '--rerank', 'wti')).stderr, /MODEL_WEIGHTS/)
+  assert.match((await search('--image', 'picture.png', '--rerank', 'mug')).stderr, /USAGE_INVALID/)
+  const [name = ''] = await readdir(join(dir, 'motion'))
+  const other = join(dir, 'other')
+  assert.equal((await indexMoments({ from, to: other, keepFrames: true })).framed, 16)
+  await deleteMoments({ to: other }, { sources: [`motion/${name}`] })
+  const left = await indexMoments({ from, to: other })
+  assert.deepEqual([left.clips, left.framed], [15, 15], 'they go with their clip')
 })
 
 test('cameras by name and by time of day; names are taken as they are written', () =>

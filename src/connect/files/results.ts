@@ -1,4 +1,4 @@
-import type { Label, Moment, Sampling } from '../../domain.js'
+import type { FrameVectors, Label, Moment, Sampling } from '../../domain.js'
 import type { Blobs } from '../blobs.js'
 import type { DeadLetter, Recipe } from '../store.js'
 import { isSettled, newestLetters, readDeadLetterFiles } from './dead-letters.js'
@@ -14,6 +14,8 @@ export interface ResultFilter {
   readonly recipe?: Pick<Recipe, 'modelDigest' | 'sampling' | 'labelSetDigest'>
   /** With the clips' vectors. Default false. */
   readonly vectors?: boolean
+  /** And with their frames', where these are stored. Default false. */
+  readonly frames?: boolean
 }
 
 /** A stored clip. */
@@ -25,6 +27,8 @@ export interface ClipResult extends Moment {
   readonly labels: readonly Label[]
   /** `[dim]`; when asked for. */
   readonly vector?: Float32Array
+  /** Where they are stored; when asked for. */
+  readonly frames?: FrameVectors
 }
 
 /** What is stored of one video under one recipe. */
@@ -47,7 +51,7 @@ export interface VideoResults {
  * @throws StanflowError OUTPUT_CORRUPT, OUTPUT_PERMISSION, OUTPUT_WRITE
  */
 export async function* readResults(blobs: Blobs, filter: ResultFilter = {}): AsyncGenerator<VideoResults> {
-  const { recipe, vectors = false } = filter
+  const { recipe, vectors = false, frames = false } = filter
   const places = recipe === undefined ? await listRecipes(blobs) : [recipePlace(recipe)]
   for (const place of places) {
     const { index, labelSet } = await survey(blobs, place)
@@ -63,7 +67,7 @@ export async function* readResults(blobs: Blobs, filter: ResultFilter = {}): Asy
         throw corrupt(blobs.at(manifestFile(place, part)), 'belongs to another model')
       }
       const valid = manifest.videos.filter((video) => index.isCurrent(manifest.part, video))
-      const options = { vectors, labelSet: labelsOf(manifest) }
+      const options = { vectors, frames, labelSet: labelsOf(manifest) }
       const clips = await clipsOf(blobs, manifest, new Set(valid.map((video) => video.source)), options)
       for (const video of valid) {
         const sofar = begun.get(video.source) ?? []
@@ -110,11 +114,11 @@ async function clipsOf(
   blobs: Blobs,
   manifest: Manifest,
   sources: ReadonlySet<string>,
-  options: { readonly vectors: boolean; readonly labelSet: string | undefined },
+  options: { readonly vectors: boolean; readonly frames: boolean; readonly labelSet: string | undefined },
 ): Promise<Map<string, ClipResult[]>> {
-  const { vectors, labelSet } = options
+  const { vectors, frames, labelSet } = options
   const keep = (row: { readonly source: string }) => sources.has(row.source)
-  const clips = await readClips(blobs, manifest, { vectors, keep })
+  const clips = await readClips(blobs, manifest, { vectors, frames, keep })
   const rows = labelSet === undefined ? [] : ((await readLabels(blobs, manifest, labelSet)) ?? [])
   const labels = groupBy(rows, (row) => row.clipId)
   const results = clips.map(

@@ -22,7 +22,7 @@ export async function removeFromPart(writer: PartWriter, { part, sources }: Stal
     return
   }
   const keep = (row: { readonly source: string }) => !sources.has(row.source)
-  const clips = withVectors(part, await readClips(blobs, manifest, { vectors: true, keep }))
+  const clips = withVectors(part, await readClips(blobs, manifest, { vectors: true, frames: true, keep }))
   const files: PartFile[] = []
   for (const format of formats(manifest, 'embeddings')) {
     await writer.embeddings(part, clips, format, files)

@@ -1,4 +1,4 @@
-import type { Embedding, Label, Moment } from '../../../domain.js'
+import type { Embedding, FrameVectors, Label, Moment } from '../../../domain.js'
 import type { ResultFormat } from '../../store.js'
 import type { RecipePlace } from '../layout.js'
 
@@ -34,10 +34,14 @@ export interface DecodedClip extends Moment {
   readonly modelDigest: string
   /** `[dim]`; absent where vectors were not asked for. */
   readonly vector?: Float32Array
+  /** Where they are stored, and were asked for. */
+  readonly frames?: FrameVectors
 }
 
 export interface DecodeOptions {
   readonly vectors: boolean
+  /** Those of frames too, where they are stored. Default: no. */
+  readonly frames?: boolean
   /**
    * Which clips to answer with. A rewrite of a two-file format that was ended by force in between has one file with
    * all clips and one with these alone.

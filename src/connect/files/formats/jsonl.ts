@@ -11,9 +11,12 @@ interface EmbeddingLine {
   readonly frame_times: readonly number[]
   readonly model_digest: string
   readonly embedding: readonly number[]
+  readonly frame_embeddings?: readonly number[]
+  readonly frame_weights?: readonly number[]
 }
 
-interface LabelLine extends Omit<EmbeddingLine, 'frame_times' | 'embedding'> {
+interface LabelLine
+  extends Omit<EmbeddingLine, 'frame_times' | 'embedding' | 'frame_embeddings' | 'frame_weights'> {
   readonly label_set: string
   readonly rank: number
   readonly label: string
@@ -36,6 +39,7 @@ export const jsonlCodec: Codec = {
         ...momentOf(line),
         frameTimes: line.frame_times,
         ...(options.vectors ? { vector: Float32Array.from(line.embedding) } : {}),
+        ...(options.frames === true && framesOf(line)),
       }),
     )
     return clips.filter(keep)
@@ -64,6 +68,18 @@ function embeddingLine(row: Embedding): EmbeddingLine {
     frame_times: row.frameTimes,
     model_digest: row.modelDigest,
     embedding: Array.from(row.vector, shortest),
+    ...(row.frames !== undefined && { frame_embeddings: Array.from(row.frames.vectors, shortest) }),
+    ...(row.frames?.weights !== undefined && { frame_weights: Array.from(row.frames.weights, shortest) }),
+  }
+}
+
+function framesOf({ frame_embeddings: vectors, frame_weights: weights }: EmbeddingLine) {
+  if (vectors === undefined) return undefined
+  return {
+    frames: {
+      vectors: Float32Array.from(vectors),
+      ...(weights !== undefined && { weights: Float32Array.from(weights) }),
+    },
   }
 }
 

@@ -2,7 +2,7 @@ import { type RecordBatch, Table, tableFromIPC, tableToIPC } from 'apache-arrow'
 import * as parquet from 'parquet-wasm/node'
 import { type Column, recordBatch } from './columns.js'
 
-const PROPERTIES = { vectorColumn: 'embedding.list.item' }
+const PROPERTIES = { vectorColumn: 'embedding.list.item', frameColumn: 'frame_embeddings.list.item' }
 
 /**
  * A Parquet file with ZSTD pages and key-value metadata. The vectors' column has no dictionary: its values do not
@@ -17,6 +17,7 @@ export function writeParquet(
   const properties = new parquet.WriterPropertiesBuilder()
     .setCompression(parquet.Compression.ZSTD)
     .setColumnDictionaryEnabled(PROPERTIES.vectorColumn, false)
+    .setColumnDictionaryEnabled(PROPERTIES.frameColumn, false)
     .setKeyValueMetadata(new Map(metadata))
     .build()
   return parquet.writeParquet(parquet.Table.fromIPCStream(tableToIPC(table, 'stream')), properties)

@@ -1,9 +1,9 @@
 import { FixedSizeList, List, type RecordBatch } from 'apache-arrow'
-import type { Moment } from '../../../domain.js'
+import type { Embedding, Moment } from '../../../domain.js'
 import { embeddingsFile, labelsFile } from '../layout.js'
 import type { Codec, DecodedClip, FileFacts, LabelRow } from './codec.js'
 import { type Column, float32s, float64Lists, float64s, int32s, texts, vectors } from './columns.js'
-import { readParquet, writeParquet } from './parquet-file.js'
+import { parquetMetadata, readParquet, writeParquet } from './parquet-file.js'
 
 const MOMENT = ['clip_id', 'source', 'clip_index', 'start', 'end', 'model_digest', 'frame_times']
 const LABEL = [
@@ -19,15 +19,22 @@ export const parquetCodec: Codec = {
   labelsFormat: 'parquet',
 
   encodeEmbeddings(place, part, rows, facts) {
-    const columns = [...momentColumns(rows), vectors('embedding', facts.dim, pluck(rows, 'vector'))]
-    const bytes = writeParquet(columns, rows.length, fileMetadata(facts))
+    const framed = frameColumns(rows)
+    const columns = [
+      ...[...momentColumns(rows), vectors('embedding', facts.dim, pluck(rows, 'vector'))],
+      ...framed,
+    ]
+    const metadata = fileMetadata(facts)
+    if (framed.length > 0) metadata.set(FRAME_COLUMNS, framed.map(({ name }) => name).join(','))
+    const bytes = writeParquet(columns, rows.length, metadata)
     return [{ path: embeddingsFile(place, part, 'parquet'), bytes }]
   },
 
   decodeEmbeddings([bytes], options) {
     if (bytes === undefined) return []
-    const { vectors: withVectors, keep = () => true } = options
-    return readMoments(bytes, withVectors).filter(keep)
+    const { vectors: withVectors, frames = false, keep = () => true } = options
+    const stored = frames ? (parquetMetadata(bytes).get(FRAME_COLUMNS)?.split(',') ?? []) : []
+    return readMoments(bytes, withVectors, stored).filter(keep)
   },
 
   encodeLabels(place, part, rows, facts) {
@@ -70,6 +77,22 @@ export const parquetCodec: Codec = {
   },
 }
 
+/** Metadata: which columns of frames there are. */
+const FRAME_COLUMNS = 'stanflow.frame_columns'
+
+/** fixed_size_list<float32>[frames · dim] and [frames]; none where a row has none. */
+function frameColumns(rows: readonly Embedding[]): Column[] {
+  const all = rows.flatMap(({ frames }) => frames ?? [])
+  const [first] = all
+  if (first === undefined || all.length < rows.length) return []
+  const weights = all.flatMap((one) => one.weights ?? [])
+  const length = first.vectors.length
+  return [
+    vectors('frame_embeddings', length, pluck(all, 'vectors')),
+    ...(weights.length < rows.length ? [] : [vectors('frame_weights', weights[0]?.length ?? 0, weights)]),
+  ]
+}
+
 /** Everything of an embedding but its vector, as columns. */
 export function momentColumns(rows: readonly (Moment & { readonly modelDigest: string })[]): Column[] {
   return [...clipColumns(rows), float64Lists('frame_times', pluck(rows, 'frameTimes'))]
@@ -93,11 +116,17 @@ function pluck<T, K extends keyof T>(rows: readonly T[], key: K): T[K][] {
 }
 
 /** What `momentColumns` wrote, with the `embedding` column where asked for. */
-export function readMoments(bytes: Uint8Array, withVectors: boolean): DecodedClip[] {
-  return readParquet(bytes, withVectors ? [...MOMENT, 'embedding'] : MOMENT).flatMap((batch) => {
+export function readMoments(
+  bytes: Uint8Array,
+  withVectors: boolean,
+  frameNames: readonly string[] = [],
+): DecodedClip[] {
+  const names = [...MOMENT, ...(withVectors ? ['embedding'] : []), ...frameNames]
+  return readParquet(bytes, names).flatMap((batch) => {
     const at = cells(batch)
     const times = float64sOf(batch)
-    const vector = withVectors ? vectorsOf(batch) : undefined
+    const vector = withVectors ? vectorsOf(batch, 'embedding') : undefined
+    const [frames, weights] = frameNames.map((name) => vectorsOf(batch, name))
     return Array.from(
       { length: batch.numRows },
       (_, i): DecodedClip => ({
@@ -109,6 +138,9 @@ export function readMoments(bytes: Uint8Array, withVectors: boolean): DecodedCli
         frameTimes: times(i),
         modelDigest: String(at('model_digest', i)),
         ...(vector === undefined ? {} : { vector: vector(i) }),
+        ...(frames !== undefined && {
+          frames: { vectors: frames(i), ...(weights !== undefined && { weights: weights(i) }) },
+        }),
       }),
     )
   })
@@ -135,8 +167,8 @@ function float64sOf(batch: RecordBatch): (row: number) => number[] {
   return (row) => Array.from<number>(column.get(row)?.toArray() ?? [])
 }
 
-function vectorsOf(batch: RecordBatch): (row: number) => Float32Array {
-  const column = batch.getChild('embedding')
-  if (!(column?.type instanceof FixedSizeList)) throw new TypeError('embedding is no fixed-size list')
+function vectorsOf(batch: RecordBatch, name: string): (row: number) => Float32Array {
+  const column = batch.getChild(name)
+  if (!(column?.type instanceof FixedSizeList)) throw new TypeError(`${name} is no fixed-size list`)
   return (row) => Float32Array.from(column.get(row)?.toArray() ?? [])
 }
