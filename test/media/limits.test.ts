@@ -72,7 +72,7 @@ for (const name of ['ffmpeg', 'node-av'] satisfies ReaderName[]) {
         filter: 'testsrc2=size=64x48:rate=25:duration=1',
       })
       const path = videos.path(`grows-${name}.h264`)
-      await writeFile(path, Buffer.concat([await readFile(small), h264Bomb(16_000)]))
+      await writeFile(path, Buffer.concat([await readFile(small), h264Bomb(8192)]))
       await withReader(name, {}, async (reader) => {
         const video = await reader.probe(path)
         const indices = Array.from(video.timestamps, (_, i) => i)

@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FramePool } from '../../../operators/index.js'
+import { jpegClip, momentOf } from '../../../pipelines/consume/jpeg-clip.js'
 import { receivers } from '../../../src/config/alerts.js'
 import { type CameraDefaults, readCameras } from '../../../src/config/cameras.js'
 import { readLabels } from '../../../src/config/labels.js'
 import { resolveConfig } from '../../../src/config/resolve.js'
 import { readRules } from '../../../src/config/rules.js'
+import type { ClipRecord, ValueName } from '../../../src/connect/kafka/records.js'
+import { Wire } from '../../../src/connect/kafka/wire.js'
 import { openCalibration } from '../../../src/engine/calibration/file.js'
 import { loadModel } from '../../../src/engine/select.js'
 import { clipTokenizerJson } from '../../../src/model/embedded.js'
@@ -58,6 +62,20 @@ async function modelOf(folder: string): Promise<string> {
   return hash.update(ids.join()).digest('hex')
 }
 
+/** A record of a topic as a consumer takes it: decoded and checked, and a clip's pictures as the model would see them. */
+async function messageOf<N extends ValueName>(name: N, path: string): Promise<string> {
+  const value = await new Wire({ prefix: 'x.' }).decode(name, readFileSync(path))
+  return name === 'clip' ? pixelsOf(value as ClipRecord) : JSON.stringify(value)
+}
+
+async function pixelsOf(record: ClipRecord): Promise<string> {
+  const options = { frames: 4, side: 60, modelDigest: 'm', pool: new FramePool() }
+  const clip = await jpegClip(record, momentOf(record), options)
+  const hash = createHash('sha256').update(clip.id)
+  for (const { pixels } of clip.frames) hash.update(pixels)
+  return hash.digest('hex')
+}
+
 export const READERS: Readonly<Record<string, Reader>> = {
   safetensors: (path, beside) => inFolder('model.safetensors', path, beside, modelOf),
   config: (path, beside) => inFolder('config.json', path, beside, modelOf),
@@ -86,6 +104,23 @@ export const READERS: Readonly<Record<string, Reader>> = {
         await model.close()
       }
     }),
+  'message: clip': (path) => messageOf('clip', path),
+  'message: video': (path) => messageOf('video', path),
+  'message: event': (path) => messageOf('event', path),
+  /** Of a clip in a topic. */
+  async picture(path) {
+    const frames = [readFileSync(path)]
+    const record = {
+      clip_id: 'c',
+      source: 'camera:a',
+      clip_index: 0,
+      start: 0,
+      end: 1,
+      frame_times: [0],
+      frames,
+    }
+    return pixelsOf(record)
+  },
   calibration: async (path) => openCalibration(path).digest,
   async stanflow(path) {
     const { config } = await resolveConfig({ flags: {}, env: {}, cwd: tmpdir(), file: path })

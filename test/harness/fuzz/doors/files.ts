@@ -2,6 +2,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import sharp from 'sharp'
 import { writeCheckpoint } from '../../../support/checkpoints.js'
 import { fixture } from '../../../support/fixtures.js'
 import type { Door, DoorReport, DoorRun } from '../door.js'
@@ -130,6 +131,68 @@ const big = (count: number): string =>
 
 const model = (change: object): string => JSON.stringify({ model_type: 'clip', ...change })
 
+const jpeg = (width: number, height: number): Promise<Buffer> =>
+  sharp({ create: { width, height, channels: 3, background: '#3a7' } })
+    .jpeg()
+    .toBuffer()
+
+/** Pictures that are small in a record and large in memory, or none at all. */
+async function pictureBombs(folder: string): Promise<readonly string[]> {
+  const wide = await jpeg(64, 64)
+  const at = wide.indexOf('ffc00011', 0, 'hex')
+  const huge = Buffer.from(wide)
+  huge.writeUInt16BE(65_500, at + 5)
+  huge.writeUInt16BE(65_500, at + 7)
+  const svg =
+    '<svg xmlns="http://www.w3.org/2000/svg" width="30000" height="30000"><rect width="100%" height="100%" fill="red"/></svg>'
+  const png = await sharp({ create: { width: 12_000, height: 12_000, channels: 3, background: 'red' } })
+    .png()
+    .toBuffer()
+  return written(folder, {
+    'bomb-jpeg': huge,
+    'bomb-svg': svg,
+    'bomb-png': png,
+    'bomb-line': await jpeg(65_000, 1),
+  })
+}
+
+const MESSAGE: Readonly<Record<string, object>> = {
+  video: {
+    request_id: 'r',
+    source: 'a.mp4',
+    uri: '/videos/a.mp4',
+    bytes: 100,
+    etag: null,
+    sample: { kind: 'window', frames: 12, length: 4, stride: 2 },
+  },
+  event: {
+    ...{
+      event_id: 'e',
+      episode_id: 'p',
+      source: 'camera:door',
+      kind: 'rule-opened',
+      start: 1.7e9,
+      end: null,
+      rule: 'fall',
+    },
+    ...{
+      label: 'a person falls',
+      peak: 0.9,
+      clip_ids: ['c1', 'c2'],
+      thumbnail: null,
+      video: null,
+      code: null,
+      detail: null,
+    },
+  },
+}
+const MESSAGES = Object.entries(MESSAGE).map(([name, good]) =>
+  fileDoor({
+    ...{ name: `message: ${name}`, text: true, standard: 300, short: 10, mostMiB: 600 },
+    goods: async (folder) => written(folder, { given: JSON.stringify(good) }),
+  }),
+)
+
 const TEXT_DOORS = Object.entries(TEXTS).map(([name, { extension, goods, bombs }]) =>
   fileDoor({
     ...{ name, extension, text: true, standard: 400, short: 20, mostMiB: 500 },
@@ -229,5 +292,34 @@ export const FILE_DOORS: readonly Door[] = [
     ...{ reader: 'train', text: true, extension: '.yaml', standard: 300, short: 15, mostMiB: 600 },
     goods: async () => [RECIPE],
   }),
+  fileDoor({
+    name: 'picture',
+    ...{ standard: 1000, short: 20 },
+    goods: async (folder) => {
+      const path = join(folder, 'given.jpg')
+      await writeFile(path, await jpeg(96, 72))
+      return [path]
+    },
+    bombs: pictureBombs,
+  }),
+  fileDoor({
+    name: 'message: clip',
+    ...{ text: true, standard: 300, short: 10 },
+    goods: async (folder) => {
+      const picture = await jpeg(64, 48)
+      const frames = Array(4).fill(picture.toString('base64'))
+      const clip = {
+        clip_id: 'c1',
+        source: 'camera:door',
+        clip_index: 3,
+        start: 1.7e9,
+        end: 1.7e9 + 4,
+        frame_times: [0, 1, 2, 3],
+      }
+      return written(folder, { given: JSON.stringify({ ...clip, frames, claim: null }) })
+    },
+    bombs: async (folder) => written(folder, { 'bomb-deep': `{"frames":${'['.repeat(200_000)}` }),
+  }),
+  ...MESSAGES,
   ...TEXT_DOORS,
 ]
