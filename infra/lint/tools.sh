@@ -36,8 +36,16 @@ from_module() {
   local module=$1 to=$2
   shift 2
   needs_go
-  local folder
-  folder=$(cd "$(mktemp -d)" && go mod download -json "$module" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+  local folder fetching
+  fetching=$(mktemp -d)
+  # What went wrong is told in the answer, not on stderr.
+  (cd "$fetching" && go mod download -json "$module" > answer) || {
+    echo "The Go module $module cannot be fetched." >&2
+    cat "$fetching/answer" >&2
+    exit 1
+  }
+  folder=$(sed -n 's/^\t"Dir": "\(.*\)",$/\1/p' "$fetching/answer")
+  rm -rf "$fetching"
   rm -rf "$to.new" && mkdir -p "$to.new"
   for file in "$@"; do cp "$folder/$file" "$to.new/"; done
   mv "$to.new" "$to"
@@ -48,6 +56,10 @@ from_module() {
   example/prometheus-operator-crd/monitoring.coreos.com_{podmonitors,prometheusrules}.yaml
 
 if [ ! -x "$validator/bin/python" ]; then
+  if ! python3 -c 'import ensurepip, venv' 2> /dev/null; then
+    echo "Python with venv is missing, which checks the Helm chart. Install it (apt-get install python3-venv), then run this again." >&2
+    exit 1
+  fi
   rm -rf "$validator"
   python3 -m venv "$validator"
   "$validator/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile "kubernetes-validate==${validator##*-}"
@@ -61,7 +73,11 @@ if [ ! -x "$prometheus/usr/bin/promtool" ] && ! command -v promtool > /dev/null;
   [ "$(id -u)" != 0 ] || apt-get -qq update > /dev/null
   fetching=$(mktemp -d)
   chmod 777 "$fetching"
-  (cd "$fetching" && apt-get -qq download prometheus > /dev/null 2>&1)
+  (cd "$fetching" && apt-get -qq download prometheus > log 2>&1) || {
+    cat "$fetching/log" >&2
+    echo "promtool cannot be fetched. Install Prometheus 2.42 or newer, so that prometheus and promtool are on the PATH." >&2
+    exit 1
+  }
   dpkg-deb -x "$fetching"/prometheus_*.deb "$prometheus.new"
   rm -rf "$prometheus" "$fetching"
   mv "$prometheus.new" "$prometheus"

@@ -40,7 +40,12 @@ export class HeldIndex {
     })
     if (chosen === undefined || chosen === held.index.model.digest) return
     const index = await openIndex(this.#options)
-    await ready(index)
+    try {
+      await ready(index)
+    } catch (error) {
+      await index.close()
+      throw error
+    }
     this.#held = Promise.resolve({ index, users: 0, isOld: false })
     await retire(held)
   }

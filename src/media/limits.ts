@@ -15,9 +15,9 @@ export interface MediaLimits {
   readonly memory: number
 }
 
-/** A day of video, 8K pictures, and twice what one of the dearest codecs takes for those. */
+/** Two days of video (a recording of one day is seldom exactly that long), 8K pictures, and twice what one of the dearest codecs takes for those. */
 export const LIMITS: MediaLimits = {
-  duration: 86_400,
+  duration: 2 * 86_400,
   pixels: 36_000_000,
   bytes: 256e9,
   cpu: 20,

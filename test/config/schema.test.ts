@@ -16,7 +16,7 @@ import { folderWith } from './folder.js'
 const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[ConfigKey] }> = {
   since: { text: '36h', yaml: '36h', value: '36h' },
   shard: { text: '3/8', yaml: '3/8', value: '3/8' },
-  maxDuration: { text: '48h', yaml: '48h', value: 172_800 },
+  maxDuration: { text: '72h', yaml: '72h', value: 259_200 },
   maxPixels: { text: '9000000', yaml: 9_000_000, value: 9_000_000 },
   maxBytes: { text: '1.5GB', yaml: '1.5GB', value: 1.5e9 },
   maxCpu: { text: '5', yaml: 5, value: 5 },

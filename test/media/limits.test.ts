@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import { type ErrorCode, StanflowError } from '../../src/errors.js'
-import { LIMITS, type MediaLimits } from '../../src/media/limits.js'
+import { LIMITS, type MediaLimits, withinLimits } from '../../src/media/limits.js'
 import { openReader } from '../../src/media/open-reader.js'
 import type { ReaderName } from '../../src/media/reader.js'
 import { h264Bomb, writeVideoBombs } from '../harness/fuzz/bombs.js'
@@ -97,3 +97,15 @@ for (const name of ['ffmpeg', 'node-av'] satisfies ReaderName[]) {
     })
   })
 }
+
+test('a recording of a whole day, on which clocks went back, of 8K pictures is within the limits', async () => {
+  const { reader } = await openReader('node-av')
+  try {
+    const video = await reader.probe(await videos.video('h264'))
+    const sizes = { width: 7680, height: 4320, displayWidth: 7680, displayHeight: 4320 }
+    const day = { ...video, ...sizes, duration: 25 * 3600 + 0.04 }
+    assert.equal(withinLimits(day, LIMITS), day)
+  } finally {
+    await reader.close()
+  }
+})
