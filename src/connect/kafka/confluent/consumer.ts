@@ -11,8 +11,22 @@ import { within } from '../errors.js'
 import { HeldPartitions } from '../held.js'
 import { confluentError } from './errors.js'
 import { Heard } from './heard.js'
-import { type Conf, called, type Library, type LibraryConsumer, type LibraryMessage } from './library.js'
+import {
+  type Conf,
+  called,
+  type Library,
+  type LibraryConsumer,
+  type LibraryError,
+  type LibraryMessage,
+  type LibraryOffset,
+} from './library.js'
 import { libraryOffset } from './producer.js'
+
+interface Commit {
+  readonly checkpoints: readonly Checkpoint[]
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
 
 const CONNECT_MS = 10_000
 const STOP_MS = 10_000
@@ -45,6 +59,8 @@ export class ConfluentConsumer implements Consumer {
   #joined = (): void => undefined
   #refused = (_error: Error): void => undefined
   readonly #heard = new Heard()
+  /** What the library was asked to commit, and no answer to has come: it answers nobody in particular. */
+  readonly #commits = new Set<Commit>()
 
   constructor(library: Library, conf: Conf, options: ConsumerOptions) {
     const { group, sessionTimeout = 30_000, bytesPerPartition = 1_048_576 } = options
@@ -65,6 +81,8 @@ export class ConfluentConsumer implements Consumer {
         rebalance_cb: (error: { readonly code: number }, list: readonly TopicPartition[]) =>
           this.#rebalanced(error.code, list),
         queue_non_empty_cb: () => this.#wake(),
+        offset_commit_cb: (error: LibraryError | null | undefined, offsets: readonly LibraryOffset[]) =>
+          this.#committed(error, offsets),
       },
       { 'auto.offset.reset': 'earliest' },
     )
@@ -116,11 +134,37 @@ export class ConfluentConsumer implements Consumer {
 
   async commit(checkpoints: readonly Checkpoint[]): Promise<void> {
     const what = `Cannot commit offsets of ${this.#options.group}`
-    const committed = called((done) => this.#consumer.commitCb(checkpoints.map(libraryOffset), done))
+    let commit: Commit | undefined
+    const answered = new Promise<void>((resolve, reject) => {
+      commit = { checkpoints, resolve, reject }
+      this.#commits.add(commit)
+      // Called back once it is on its way only.
+      this.#consumer.commitCb(checkpoints.map(libraryOffset), (error) => {
+        if (error) reject(error)
+      })
+    })
     try {
-      await within(COMMIT_MS, what, committed)
+      await within(COMMIT_MS, what, answered)
     } catch (error) {
       throw this.#heard.why(what, error)
+    } finally {
+      if (commit !== undefined) this.#commits.delete(commit)
+    }
+  }
+
+  #committed(error: LibraryError | null | undefined, offsets: readonly LibraryOffset[]): void {
+    const failed = error ?? offsets.find((one) => one.error !== undefined)?.error
+    for (const commit of this.#commits) {
+      const isOf = commit.checkpoints.every(({ topic, partition, offset }) =>
+        offsets.some(
+          (one) => one.topic === topic && one.partition === partition && one.offset === Number(offset),
+        ),
+      )
+      if (!isOf) continue
+      this.#commits.delete(commit)
+      if (failed) commit.reject(failed)
+      else commit.resolve()
+      return
     }
   }
 
