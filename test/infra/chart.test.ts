@@ -296,6 +296,9 @@ test('the schema of values knows the settings that there are, with what they may
     for (const one of known.enum ?? []) assert.ok(key.choices?.includes(one), `${name} is never ${one}`)
     if (key.choices !== undefined && name !== 'sasl') assert.deepEqual(known.enum, key.choices, name)
   }
+  for (const { name, group } of CONFIG_KEYS) {
+    if (group === 'Limits') assert.ok(name in settings, `${name} cannot be set`)
+  }
   const described = (at: Schema, path: string): void => {
     if (path.includes('ingest.cameras.') || path.includes('alerts.webhooks')) return
     assert.ok(
