@@ -127,7 +127,7 @@ test('cameras come, go and change as their file does; one that is not understood
   })
   const ups = (id: string): number =>
     out.split('\n').filter((line) => line.includes(`"camera:${id}"`) && line.includes('camera-up')).length
-  const told = (text: RegExp, seconds = 40): Promise<void> =>
+  const told = (text: RegExp, seconds = 90): Promise<void> =>
     eventually(
       () => text.test(said),
       seconds,
@@ -146,7 +146,7 @@ test('cameras come, go and change as their file does; one that is not understood
     await cameras(a, { ...b, fps: 4 }, { id: 'c', url: 'door.mp4' })
     await eventually(
       () => ups('b') === 2 && ups('c') === 1,
-      40,
+      90,
       () => said,
     )
     await cameras(a)

@@ -89,7 +89,7 @@ suite('the API', () => {
       })
       open.on('error', () => undefined).end()
       const until = async (met: (text: string) => boolean): Promise<string> => {
-        for (let i = 0; i < 200 && !met(text); i++) await sleep(50)
+        for (let i = 0; i < 1200 && !met(text); i++) await sleep(50)
         assert.ok(met(text), text)
         return text
       }
@@ -166,7 +166,7 @@ suite('the API', () => {
       const path = await other.video('videos', 'new.mp4')
       await other.results([{ source: 'new.mp4', path }])
       let total = 0
-      for (let i = 0; i < 200 && total === 0; i++) {
+      for (let i = 0; i < 600 && total === 0; i++) {
         await sleep(100)
         total = ((await ask(shown.address, '/api/sources')).json() as { total: number }).total
       }

@@ -14,7 +14,7 @@ import type { KafkaSettings } from '../../../src/connect/kafka/settings.js'
 import { StanflowError } from '../../../src/errors.js'
 import { sharedBroker, topicPrefix } from '../../support/kafka.js'
 
-const WAIT_MS = 30_000
+const WAIT_MS = 90_000
 
 export async function until(done: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadline = Date.now() + WAIT_MS
