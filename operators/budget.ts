@@ -21,6 +21,11 @@ export class Budget {
     return this.#inFlight
   }
 
+  /** Whether whoever asks for room has to wait. */
+  get isFull(): boolean {
+    return this.#inFlight >= this.limit && !this.#closed
+  }
+
   take(count = 1): void {
     this.#inFlight += count
   }
@@ -30,9 +35,12 @@ export class Budget {
     while (this.#inFlight < this.limit && this.#waiting.length > 0) this.#waiting.shift()?.()
   }
 
-  /** Resolves once less than the limit is in flight, or at once when closed. */
+  /**
+   * Resolves once less than the limit is in flight, or at once when closed. All who wait are let through together: where there may
+   * be several, whoever takes looks at `isFull` once more.
+   */
   async room(): Promise<void> {
-    while (this.#inFlight >= this.limit && !this.#closed) {
+    while (this.isFull) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
   }

@@ -68,6 +68,9 @@ export class ReceiverJob {
   readonly #parts: JobParts
   readonly #line: Line
   readonly #held = new Map<string, Held>()
+  /** Partitions that are this member's, whether begun or not. */
+  #wanted: ReadonlyMap<string, TopicPartition> = new Map()
+  #taking: Promise<void> = Promise.resolve()
   readonly #work = new Set<Promise<void>>()
   #consumer: Consumer | undefined
   #failure: Error | undefined
@@ -114,42 +117,45 @@ export class ReceiverJob {
     }
   }
 
-  async #assigned(partitions: readonly TopicPartition[]): Promise<void> {
-    const { admin, group, topic, from, log, awaiting } = this.#parts
-    const now = new Set(partitions.map(partitionKey))
+  #assigned(partitions: readonly TopicPartition[]): Promise<void> {
+    this.#wanted = new Map(partitions.map((at) => [partitionKey(at), at]))
     for (const [key, held] of this.#held) {
-      if (now.has(key)) continue
+      if (this.#wanted.has(key)) continue
       held.gone.abort()
       this.#held.delete(key)
     }
-    const fresh = partitions.filter((at) => !this.#held.has(partitionKey(at)))
-    if (fresh.length === 0) return
-    try {
-      const [stood, ranges] = await awaiting(() =>
-        Promise.all([admin.checkpoints(group, topic), admin.ranges(topic)]),
-      )
-      for (const at of fresh) {
-        const range = ranges.find(({ partition }) => partition === at.partition) ?? { low: 0n, high: 0n }
-        const known = stood.find(({ partition }) => partition === at.partition)?.offset
-        const begin = known ?? (from === 'now' ? range.high : range.low)
-        const start = begin < range.low ? range.low : begin
-        // Where it begins is kept at once: an event that comes while nobody runs is not to be missed.
-        if (known === undefined) await this.#consumer?.commit([{ ...at, offset: start }])
-        this.#held.set(partitionKey(at), {
-          ...{
-            at,
-            ledger: new OffsetLedger(start),
-            lanes: new Map(),
-            gone: new AbortController(),
-            paused: false,
-          },
-        })
-        this.#consumer?.start(at, start)
-      }
-    } catch (error) {
-      const known = asStanflowError(error)
-      log.warn({ code: known.code, reason: known.message }, 'partitions could not be taken up')
-      this.#fail(known)
+    // One after the other: what went elsewhere while the broker was asked must not be held, or it would never be begun again.
+    this.#taking = this.#taking
+      .then(() => this.#takeUp())
+      .catch((error: unknown) => {
+        const known = asStanflowError(error)
+        this.#parts.log.warn({ code: known.code, reason: known.message }, 'partitions could not be taken up')
+        // Of a rebalance: what is this member's after it is taken up then.
+        if (known.code !== 'KAFKA_FENCED') this.#fail(known)
+      })
+    return this.#taking
+  }
+
+  /** Begins partitions that are wanted and not held. @throws StanflowError KAFKA_* */
+  async #takeUp(): Promise<void> {
+    const { admin, group, topic, from, awaiting } = this.#parts
+    if ([...this.#wanted.keys()].every((key) => this.#held.has(key))) return
+    const [stood, ranges] = await awaiting(() =>
+      Promise.all([admin.checkpoints(group, topic), admin.ranges(topic)]),
+    )
+    for (const [key, at] of this.#wanted) {
+      if (this.#held.has(key)) continue
+      const range = ranges.find(({ partition }) => partition === at.partition) ?? { low: 0n, high: 0n }
+      const known = stood.find(({ partition }) => partition === at.partition)?.offset
+      const begin = known ?? (from === 'now' ? range.high : range.low)
+      const start = begin < range.low ? range.low : begin
+      // Where it begins is kept at once: an event that comes while nobody runs is not to be missed.
+      const keep = async () => this.#wanted.has(key) && this.#consumer?.commit([{ ...at, offset: start }])
+      if (known === undefined) await awaiting(keep)
+      if (!this.#wanted.has(key)) continue
+      const ledger = new OffsetLedger(start)
+      this.#held.set(key, { at, ledger, lanes: new Map(), gone: new AbortController(), paused: false })
+      this.#consumer?.start(at, start)
     }
   }
 

@@ -65,9 +65,12 @@ export class Errand {
   }
 
   async #back(): Promise<void> {
-    if (this.#place === 'lent') await this.#places.room()
-    if (this.#place !== 'lent') return
-    this.#place = 'held'
-    this.#places.take()
+    while (this.#place === 'lent') {
+      await this.#places.room()
+      // It left meanwhile, or another was quicker.
+      if (this.#place !== 'lent' || this.#places.isFull) continue
+      this.#place = 'held'
+      this.#places.take()
+    }
   }
 }

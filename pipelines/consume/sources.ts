@@ -103,7 +103,8 @@ export class Sources {
       if (clip === undefined) return undefined
       const whole = await failures.persist(errand, () => this.#whole(clip))
       if (whole !== clip) failures.readable(errand.uri)
-      await budget.room()
+      do await budget.room()
+      while (budget.isFull)
       if (errand.work.signal.aborted) return undefined
       budget.take()
       const { frames, size: side, digest: modelDigest } = info
