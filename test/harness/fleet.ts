@@ -25,6 +25,7 @@ export class Fleet {
   /** Why processes ended by themselves. */
   readonly falls: string[] = []
   readonly #members = new Map<string, { crew: Crew; child: ChildProcess }>()
+  readonly #retired = new Set<string>()
   #stopping = false
 
   start(crew: Crew): void {
@@ -35,7 +36,7 @@ export class Fleet {
     this.#members.set(crew.name, { crew, child })
     child.stderr?.on('data', (chunk: Buffer) => this.#hear(crew.name, chunk.toString()))
     child.on('close', (code, signal) => {
-      if (this.#stopping) return
+      if (this.#stopping || this.#retired.has(crew.name)) return
       if (signal === 'SIGKILL') this.counts.deaths++
       else {
         this.counts.fell++
@@ -66,6 +67,18 @@ export class Fleet {
   /** SIGSTOP or SIGCONT. */
   signal(name: string, signal: NodeJS.Signals): void {
     this.#members.get(name)?.child.kill(signal)
+  }
+
+  /** SIGTERM to one, which is not started again; answers with its exit code. */
+  async retire(name: string): Promise<number | null> {
+    this.#retired.add(name)
+    const child = this.#members.get(name)?.child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null)
+      return child?.exitCode ?? null
+    const closed = once(child, 'close')
+    child.kill('SIGTERM')
+    await closed
+    return child.exitCode
   }
 
   /** SIGTERM to all; answers with the exit codes. */
