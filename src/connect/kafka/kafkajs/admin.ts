@@ -6,16 +6,20 @@ import { kafkaError, protocolType, within } from '../errors.js'
 const CALL_MS = 60_000
 
 const LEADERLESS = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE']
-const LEADER_TRIES = 20
+const NEW = [...LEADERLESS, 'UNKNOWN_TOPIC_OR_PARTITION']
+const LEADER_TRIES = 50
 const LEADER_MS = 100
 
 /** A broker is told that it leads a new topic's partition a moment after everybody else is. */
-async function whileLeaderless<T>(call: () => Promise<T>): Promise<T> {
+async function whileLeaderless<T>(
+  call: () => Promise<T>,
+  passing: readonly string[] = LEADERLESS,
+): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await call()
     } catch (error) {
-      if (tries === LEADER_TRIES || !LEADERLESS.includes(protocolType(error) ?? '')) throw error
+      if (tries === LEADER_TRIES || !passing.includes(protocolType(error) ?? '')) throw error
       await sleep(LEADER_MS)
     }
   }
@@ -49,13 +53,16 @@ export class KafkaJsAdmin implements Admin {
       const missing = topics.filter(({ topic }) => !there.has(topic))
       if (missing.length === 0) return []
       await this.#admin.createTopics({
-        waitForLeaders: true,
+        // Its own wait fails where a broker does not know yet what it has just made.
+        waitForLeaders: false,
         topics: missing.map(({ topic, partitions, replicas, config }) => ({
           ...{ topic, numPartitions: partitions, replicationFactor: replicas ?? -1 },
           configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
         })),
       })
-      return missing.map(({ topic }) => topic)
+      const made = missing.map(({ topic }) => topic)
+      await whileLeaderless(() => this.#admin.fetchTopicMetadata({ topics: made }), NEW)
+      return made
     })
   }
 
