@@ -116,7 +116,11 @@ export async function serve(
   const reach = async (file: StoredFile) => {
     const bytes = file.bytes ?? (await places.s3.head(parseS3(file.path)))?.bytes ?? 0
     const reached = await places.reach({ path: file.path, bytes })
-    return { path: reached.path, name: file.path, close: () => reached.close() }
+    return {
+      ...{ path: reached.path, name: file.path },
+      explain: (error: unknown) => reached.explain(error),
+      close: () => reached.close(),
+    }
   }
   const read = async (path: string): Promise<Uint8Array> => {
     const object = await places.s3.get(parseS3(path))

@@ -40,11 +40,18 @@ export class Media {
     return { ...stored, path: await this.#parts.roots.open(stored.path) }
   }
 
-  /** A file as decoders read it. */
-  reach(file: StoredFile): Promise<Opened> {
+  /** Does something with a file as decoders read it. */
+  async read<T>(file: StoredFile, work: (opened: Opened) => Promise<T>): Promise<T> {
     const { path } = file
-    if (path.startsWith('s3://')) return this.#parts.reach(file)
-    return Promise.resolve({ path, name: path, close: () => undefined })
+    if (!path.startsWith('s3://')) return work({ path, name: path, close: () => undefined })
+    const opened = await this.#parts.reach(file)
+    try {
+      return await work(opened)
+    } catch (error) {
+      throw opened.explain?.(error) ?? error
+    } finally {
+      opened.close()
+    }
   }
 
   #stored({ source, episode }: Named, what: 'video' | 'thumbnail'): StoredFile | undefined {

@@ -50,6 +50,8 @@ export interface Opened {
   readonly path: string
   /** The same however often it is opened. */
   readonly name: string
+  /** What an error of whoever reads it really means; default: what it says. */
+  explain?(error: unknown): unknown
   close(): void
 }
 

@@ -28,6 +28,8 @@ export interface Stored {
   readonly source: string
   readonly path: string
   readonly label?: string
+  /** Default: as many as the file has. */
+  readonly bytes?: number
 }
 
 /** A folder of its own with videos, and results that name them. */
@@ -61,9 +63,15 @@ export class Home {
     const dir = this.at('out')
     const options = { dir, recipe: RECIPE, format: 'jsonl', checkpointSeconds: 60, version: '0.0.0' } as const
     const store = await openFileStore(options)
-    for (const { source, path, label = 'a wall' } of stored) {
+    for (const { source, path, label = 'a wall', bytes } of stored) {
       const facts = await stat(path).catch(() => undefined)
-      const video = { source, path, bytes: facts?.size ?? 1, modifiedMs: 0, fingerprint: 'ab'.repeat(32) }
+      const video = {
+        source,
+        path,
+        bytes: bytes ?? facts?.size ?? 1,
+        modifiedMs: 0,
+        fingerprint: 'ab'.repeat(32),
+      }
       const clips = [0, 1, 2].map((index) => ({
         ...{ clipId: `${source} ${index}`, source, clipIndex: index, start: index, end: index + 1 },
         ...{ frameTimes: [index + 0.25, index + 0.75], modelDigest: RECIPE.modelDigest },

@@ -66,15 +66,17 @@ export function sourceView(): View {
           h('a', { href: '#/events' }, 'Events'),
         ),
     )
-    const span = tracks[0]?.spans[0]
     const from = time ?? start
+    const there = tracks.flatMap(({ spans }) => spans).filter((one) => one.start <= from && one.end > from)
+    // What is looked at goes on for as long as a label that begins there does.
+    const until = Math.max(from + AT_ONCE, ...there.map((one) => one.end))
     if (isCamera()) {
       if (time !== undefined) void playKept(time, time + AT_ONCE)
     } else if (!player.shown)
       player.play({
         source: name,
         start: from,
-        end: time === undefined ? end : (span?.end ?? end),
+        end: time === undefined ? end : until,
         why: source.why,
       })
     if (time === undefined) player.video.autoplay = false

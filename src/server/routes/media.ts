@@ -81,14 +81,9 @@ export function addMediaRoutes(app: FastifyInstance, { media, footages, pictures
         return reply.sendFile(basename(file.path), dirname(file.path), { contentType: false })
       }
       const jpeg = await recent.get(keyOf(file.path, time), () =>
-        decoding.run(async () => {
-          const opened = await media.reach(file)
-          try {
-            return await pictures.picture(opened, time, AbortSignal.timeout(PATIENCE_MS))
-          } finally {
-            opened.close()
-          }
-        }),
+        decoding.run(() =>
+          media.read(file, (opened) => pictures.picture(opened, time, AbortSignal.timeout(PATIENCE_MS))),
+        ),
       )
       return reply.type('image/jpeg').header('cache-control', 'private, max-age=3600').send(Buffer.from(jpeg))
     },
@@ -119,14 +114,10 @@ export function addMediaRoutes(app: FastifyInstance, { media, footages, pictures
       const { start, end, ...named } = query as z.output<typeof previewQuery>
       if (!(end > start)) throw new StanflowError('SERVER_REQUEST', 'A preview ends after it starts.')
       const file = await media.file(oneOf(named))
-      const opened = await media.reach(file)
-      try {
-        const clip = await pictures.preview(opened, start, Math.min(end, start + LONGEST_PREVIEW))
-        reply.type('video/mp4')
-        return reply.sendFile(basename(clip), dirname(clip), { contentType: false, cacheControl: false })
-      } finally {
-        opened.close()
-      }
+      const until = Math.min(end, start + LONGEST_PREVIEW)
+      const clip = await media.read(file, (opened) => pictures.preview(opened, start, until))
+      reply.type('video/mp4')
+      return reply.sendFile(basename(clip), dirname(clip), { contentType: false, cacheControl: false })
     },
   )
 }
