@@ -104,15 +104,16 @@ export class IndexSearch implements Search {
       indexed: index.model,
     }))
     signal.throwIfAborted()
-    const { name = 'a model', structure } = indexed
-    const notes = modelNotes({ name, random: name.startsWith('random:') })
+    const { name = '', structure } = indexed
+    const notes = name === '' ? [] : modelNotes({ name, random: name.startsWith('random:') })
     return {
       moments: found.map(
         ({ source, start, end, best, score, labels }): FoundMoment => ({
           ...{ source, start, end, best, score, label: labels[0]?.label ?? null },
         }),
       ),
-      model: structure === undefined ? name : `${name} + ${structure}`,
+      // Of topics only its digest is known.
+      model: [name, structure].filter(Boolean).join(' + ') || null,
       note: notes[0] ?? null,
     }
   }
@@ -161,10 +162,11 @@ export class IndexSearch implements Search {
     try {
       await this.#held.follow(load)
       await this.#held.use(async (index) => {
-        const { name = 'a model', structure } = index.model
+        const { name, structure } = index.model
         const clips = await index.count()
         if (!this.#status.ready && clips > 0) await load(index)
-        const what = `${clips.toLocaleString('en')} clips by ${[name, structure].filter(Boolean).join(' + ')}`
+        const by = [name, structure].filter(Boolean).join(' + ')
+        const what = `${clips.toLocaleString('en')} clips${by === '' ? '' : ` by ${by}`}`
         this.#status = { ready: true, what }
       })
     } catch (error) {

@@ -58,7 +58,12 @@ export class Footages {
       return { episode: id, zero: stretch.start, picture, playable: true, why: null }
     }
     const during = near.find((one) => one.start < end && (one.end ?? Number.POSITIVE_INFINITY) > start)
-    const why = during?.video === true && broken !== undefined ? broken : NONE
+    const why =
+      during?.video === true && broken !== undefined
+        ? broken
+        : during?.picture === true
+          ? `${NONE} The picture is that of its event.`
+          : NONE
     return {
       episode: during?.id ?? null,
       zero: null,
@@ -80,8 +85,7 @@ export class Footages {
   }
 }
 
-const NONE =
-  'No footage was kept of this moment: only around events, where `stanflow ingest --record` is told to.'
+const NONE = 'No footage was kept of this moment: it is kept around events, with stanflow ingest --record.'
 
 /** Seconds from 1904, where QuickTime counts from, to 1970. */
 const EPOCH = 2_082_844_800
