@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { readYamlText } from '../config/yaml.js'
+import { readYamlText, YamlProblem } from '../config/yaml.js'
 import { StanflowError } from '../errors.js'
 import { MOTION_NAMES } from '../scenes/vocabulary.js'
 
@@ -138,7 +138,9 @@ export async function readYaml<T extends z.ZodType>(path: string, schema: T): Pr
     json = readYamlText(text).plain
   } catch (cause) {
     const [what] = String((cause as Error).message).split('\n')
-    throw new StanflowError('CONFIG_INVALID', `${path} is not YAML: ${what?.replace(/:$/, '')}`, {
+    const at = cause instanceof YamlProblem ? cause.at : undefined
+    const line = at === undefined ? '' : `, line ${text.slice(0, at).split('\n').length}`
+    throw new StanflowError('CONFIG_INVALID', `${path} is not YAML: ${what?.replace(/:$/, '')}${line}`, {
       hint: KEYS,
       cause,
     })
