@@ -38,7 +38,9 @@ export interface ReadOptions {
  * takes longer to send the first record, and to send another, so it must have answered as often meanwhile.
  */
 const QUIET_MS = 1500
-const [FIRST_ANSWERS, ANSWERS] = [20, 5]
+const [FIRST_ANSWERS, ANSWERS, MANY_ANSWERS] = [20, 5, 100]
+/** Marks that may end a partition; where more is missing, one that leads it may be slow. */
+const MARKS = 4n
 const ANSWER_MS = 100
 /** Records held for a slow caller before partitions are paused. */
 const HELD = 2000
@@ -119,7 +121,8 @@ export async function* readTopics(options: ReadOptions): AsyncGenerator<ReadReco
 
   /** Whether nothing comes though the broker answers, time and again. */
   async function isAllThere(): Promise<boolean> {
-    const answers = hasSome ? ANSWERS : FIRST_ANSWERS
+    const lacksMuch = [...waiting].some((key) => (ends.get(key) ?? 0n) - (positions.get(key) ?? 0n) > MARKS)
+    const answers = lacksMuch ? MANY_ANSWERS : hasSome ? ANSWERS : FIRST_ANSWERS
     for (let n = 0; n < answers && held.length === 0; n++) {
       await sleep(ANSWER_MS)
       await admin.ranges(topics[n % topics.length] as string)
