@@ -11,7 +11,7 @@ import { run } from 'node:test'
 import { spec, tap } from 'node:test/reporters'
 
 const SIDE_BY_SIDE = 2
-const LIMIT_MS = 420_000
+const LIMIT_MS = 600_000
 /** More than that is no accident. */
 const TRIED_AGAIN = 3
 
