@@ -46,7 +46,9 @@ console.log(`${passed} passed, ${failed} failed`)
 process.exit(broken.length > 0 || failed > 0 || passed === 0 ? 1 : 0)
 
 function testsUnder(path) {
-  if (statSync(path).isFile()) return [join(process.cwd(), path)]
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return []
+  if (found.isFile()) return [join(process.cwd(), path)]
   return readdirSync(path, { recursive: true })
     .filter((name) => name.endsWith('.test.js'))
     .map((name) => join(process.cwd(), path, name))

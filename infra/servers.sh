@@ -3,23 +3,11 @@
 # Go) in .cache/bin, a Kafka broker and a schema registry (Java, fetched by Maven) in .cache/kafka. Says nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. infra/fetch.sh
 
 versitygw=.cache/bin/versitygw-1.8.0
-if [ ! -x "$versitygw" ]; then
-  if ! command -v go > /dev/null; then
-    echo "Go is missing, which builds the S3 server of the tests. Install it (https://go.dev/dl), then run this again." >&2
-    exit 1
-  fi
-  echo "building the S3 server ${versitygw##*/} with Go ..." >&2
-  building=$(mktemp -d)
-  GOBIN="$building" go install "github.com/versity/versitygw/cmd/versitygw@v${versitygw##*-}" > "$building/log" 2>&1 || {
-    cat "$building/log" >&2
-    exit 1
-  }
-  mkdir -p .cache/bin
-  mv "$building/versitygw" "$versitygw"
-  rm -rf "$building"
-fi
+go_program "$versitygw" github.com/versity/versitygw/cmd/versitygw "builds the S3 server of the tests" \
+  "building the S3 server ${versitygw##*/} with Go ..."
 
 # Java programs: a Kafka broker, and a schema registry that speaks Confluent's protocol.
 kafka=.cache/kafka/kafka-4.4.0

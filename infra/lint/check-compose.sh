@@ -3,22 +3,10 @@
 # ones that stanflow takes is shown by test/infra/compose.test.ts. Says nothing when all is well.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. infra/fetch.sh
 
 reader=.cache/bin/compose-go-2.16.2
-if [ ! -x "$reader" ]; then
-  if ! command -v go > /dev/null; then
-    echo "Go is missing, which builds the reader of compose files. Install it (https://go.dev/dl), then run this again." >&2
-    exit 1
-  fi
-  building=$(mktemp -d)
-  GOBIN="$building" go install "github.com/compose-spec/compose-go/v2/cmd@v${reader##*-}" > "$building/log" 2>&1 || {
-    cat "$building/log" >&2
-    exit 1
-  }
-  mkdir -p .cache/bin
-  mv "$building/cmd" "$reader"
-  rm -rf "$building"
-fi
+go_program "$reader" github.com/compose-spec/compose-go/v2/cmd "builds the reader of compose files"
 
 # Paths are relative to the file's folder, as with Docker.
 cd infra

@@ -4,6 +4,7 @@
 # (out of their Go modules) in .cache/lint. Says nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. infra/fetch.sh
 
 helm=.cache/bin/helm-3.22.0
 prometheus=.cache/prometheus
@@ -12,30 +13,14 @@ keda=.cache/lint/keda-2.21.0
 operator=.cache/lint/prometheus-operator-0.85.0
 mkdir -p .cache/bin .cache/lint
 
-needs_go() {
-  if ! command -v go > /dev/null; then
-    echo "Go is missing, which builds and fetches what checks the Helm chart. Install it (https://go.dev/dl), then run this again." >&2
-    exit 1
-  fi
-}
-
-if [ ! -x "$helm" ]; then
-  needs_go
-  echo "building ${helm##*/} with Go, a minute or two ..." >&2
-  building=$(mktemp -d)
-  GOBIN="$building" go install -ldflags='-s -w' "helm.sh/helm/v3/cmd/helm@v${helm##*-}" > "$building/log" 2>&1 || {
-    cat "$building/log" >&2
-    exit 1
-  }
-  mv "$building/helm" "$helm"
-  rm -rf "$building"
-fi
+for_chart="builds and fetches what checks the Helm chart"
+go_program "$helm" helm.sh/helm/v3/cmd/helm "$for_chart" "building ${helm##*/} with Go, a minute or two ..."
 
 # Of a Go module, these files.
 from_module() {
   local module=$1 to=$2
   shift 2
-  needs_go
+  needs_go "$for_chart"
   local folder fetching
   fetching=$(mktemp -d)
   # What went wrong is told in the answer, not on stderr.
@@ -55,15 +40,7 @@ from_module() {
 [ -d "$operator" ] || from_module "github.com/prometheus-operator/prometheus-operator@v${operator##*-}" "$operator" \
   example/prometheus-operator-crd/monitoring.coreos.com_{podmonitors,prometheusrules}.yaml
 
-if [ ! -x "$validator/bin/python" ]; then
-  if ! python3 -c 'import ensurepip, venv' 2> /dev/null; then
-    echo "Python with venv is missing, which checks the Helm chart. Install it (apt-get install python3-venv), then run this again." >&2
-    exit 1
-  fi
-  rm -rf "$validator"
-  python3 -m venv "$validator"
-  "$validator/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile "kubernetes-validate==${validator##*-}"
-fi
+python_home "$validator" python "checks the Helm chart" --no-compile "kubernetes-validate==${validator##*-}"
 
 if [ ! -x "$prometheus/usr/bin/promtool" ] && ! command -v promtool > /dev/null; then
   if ! command -v apt-get > /dev/null; then
