@@ -21,11 +21,6 @@ export class Budget {
     return this.#inFlight
   }
 
-  /** Whether whoever asks for room has to wait. */
-  get isFull(): boolean {
-    return this.#inFlight >= this.limit && !this.#closed
-  }
-
   take(count = 1): void {
     this.#inFlight += count
   }
@@ -35,14 +30,21 @@ export class Budget {
     while (this.#inFlight < this.limit && this.#waiting.length > 0) this.#waiting.shift()?.()
   }
 
-  /**
-   * Resolves once less than the limit is in flight, or at once when closed. All who wait are let through together: where there may
-   * be several, whoever takes looks at `isFull` once more.
-   */
+  /** Resolves once less than the limit is in flight, or at once when closed. All who wait are let through together. */
   async room(): Promise<void> {
-    while (this.isFull) {
+    while (this.#isFull) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
+  }
+
+  /** Waits for room and takes it, for one: of several who wait, none takes another's. */
+  async enter(): Promise<void> {
+    while (this.#isFull) await this.room()
+    this.take()
+  }
+
+  get #isFull(): boolean {
+    return this.#inFlight >= this.limit && !this.#closed
   }
 
   /** Nobody waits any more: whoever asks for room is let through, to see that it should stop. */

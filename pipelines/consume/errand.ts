@@ -65,12 +65,10 @@ export class Errand {
   }
 
   async #back(): Promise<void> {
-    while (this.#place === 'lent') {
-      await this.#places.room()
-      // It left meanwhile, or another was quicker.
-      if (this.#place !== 'lent' || this.#places.isFull) continue
-      this.#place = 'held'
-      this.#places.take()
-    }
+    if (this.#place !== 'lent') return
+    await this.#places.enter()
+    // It left meanwhile, or is back already.
+    if (this.#place === 'lent') this.#place = 'held'
+    else this.#places.give()
   }
 }

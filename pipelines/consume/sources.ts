@@ -103,12 +103,13 @@ export class Sources {
       if (clip === undefined) return undefined
       const whole = await failures.persist(errand, () => this.#whole(clip))
       if (whole !== clip) failures.readable(errand.uri)
-      do await budget.room()
-      while (budget.isFull)
-      if (errand.work.signal.aborted) return undefined
-      budget.take()
       const { frames, size: side, digest: modelDigest } = info
       const options = { frames, side, modelDigest, pool, ...limitsGiven(this.#options) }
+      await budget.enter()
+      if (errand.work.signal.aborted) {
+        budget.give()
+        return undefined
+      }
       const made = await jpegClip(whole, video, options).catch((error: unknown) => {
         budget.give()
         throw error

@@ -25,11 +25,14 @@ export async function fromStore(blobs: Blobs, feed: Feed): Promise<void> {
       parts.push({ manifest, version, mark: `part ${blobs.location} ${manifest.part}` })
     }
     const done = await index.marksOf(parts.map(({ mark }) => mark))
-    const isDone = ({ mark, version }: (typeof parts)[number]): boolean => {
-      const [known, ...with_] = (done.get(mark) ?? '').split(' ')
-      return known === version && (!feed.keepFrames || with_.includes(FRAMED))
+    const before = (mark: string): { readonly version: string | undefined; readonly framed: boolean } => {
+      const [version, ...more] = (done.get(mark) ?? '').split(' ')
+      return { version, framed: more.includes(FRAMED) }
     }
-    const due = parts.filter((part) => !isDone(part))
+    const due = parts.filter(({ mark, version }) => {
+      const known = before(mark)
+      return known.version !== version || (feed.keepFrames && !known.framed)
+    })
     feed.expect(due.length)
     for (const { manifest, mark, version } of due) {
       if (signal.aborted) return
@@ -46,34 +49,29 @@ export async function fromStore(blobs: Blobs, feed: Feed): Promise<void> {
       const set = labelSets(manifest).at(-1)
       const labels = groupLabels(set === undefined ? [] : ((await readLabels(blobs, manifest, set)) ?? []))
       const keep = ({ source }: { readonly source: string }): boolean => current.has(source)
+      const wasFramed = before(mark).framed
+      const from = { sampling: samplingSlug(manifest.sampling), origin: part }
       if (done.has(mark)) {
         // A part gains no clips. A video that has changed lies in a newer part now, and leaves this one.
         for (const own of labels.values()) await writer.label({ ...own, modelDigest, early: false })
         await feed.retain(modelDigest, part, current)
-        const before = done.get(mark)?.split(' ').includes(FRAMED) === true
-        if (feed.keepFrames && !before) {
+        if (feed.keepFrames && !wasFramed) {
           for (const clip of await readClips(blobs, manifest, { vectors: true, frames: true, keep })) {
             const { vector, frames } = clip
             if (vector === undefined || frames === undefined) continue
-            const sampled = samplingSlug(manifest.sampling)
-            await writer.frame({ ...clip, vector, sampling: sampled, origin: part, indexedMs: Date.now() })
+            await writer.frame({ ...clip, ...from, vector, indexedMs: Date.now() })
           }
         }
       } else {
-        for (const clip of await readClips(blobs, manifest, {
-          ...{ vectors: true, frames: feed.keepFrames, keep },
-        })) {
+        const read = { vectors: true, frames: feed.keepFrames, keep }
+        for (const clip of await readClips(blobs, manifest, read)) {
           const { vector } = clip
           const own = labels.get(clip.clipId)
           if (vector === undefined) continue
-          await feed.add({
-            ...{ ...clip, vector, sampling: samplingSlug(manifest.sampling), origin: part },
-            ...(own !== undefined && { labels: own }),
-          })
+          await feed.add({ ...clip, ...from, vector, ...(own !== undefined && { labels: own }) })
         }
       }
-      const framed = feed.keepFrames || done.get(mark)?.split(' ').includes(FRAMED) === true
-      writer.mark({ key: mark, value: framed ? `${version} ${FRAMED}` : version })
+      writer.mark({ key: mark, value: feed.keepFrames || wasFramed ? `${version} ${FRAMED}` : version })
       await feed.settle()
       feed.read()
     }

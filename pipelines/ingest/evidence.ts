@@ -136,8 +136,7 @@ export class Evidence {
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const { budget } = this.#options
-    await budget.room()
-    budget.take()
+    await budget.enter()
     try {
       return await work()
     } finally {

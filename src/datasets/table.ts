@@ -60,7 +60,7 @@ export const table: DataSetFormat = {
       path: there.get(item.path) ? item.path : undefined,
     }))
     const classes = [...new Set(chosen.flatMap(({ label }) => label ?? []))].sort()
-    const splits = [...new Set(lines.flatMap((line) => line.split ?? []))].sort()
+    const splits = splitsOf(lines)
     return {
       title: place,
       ...(splits.length > 0 && { splits }),
@@ -70,8 +70,11 @@ export const table: DataSetFormat = {
   },
 }
 
+const splitsOf = (lines: readonly Line[]): readonly string[] =>
+  [...new Set(lines.flatMap((line) => line.split ?? []))].sort()
+
 function told(lines: readonly Line[]): string {
-  const splits = [...new Set(lines.flatMap((line) => line.split ?? []))].sort()
+  const splits = splitsOf(lines)
   return splits.length === 0 ? '; it has no column split' : `; it has ${splits.join(', ')}`
 }
 

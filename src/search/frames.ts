@@ -3,7 +3,7 @@ import type { Table as ArrowTable } from 'apache-arrow'
 import type { FrameVectors } from '../domain.js'
 import { arrow } from './arrow.js'
 import { lance } from './errors.js'
-import type { IndexedClip } from './rows.js'
+import { type IndexedClip, table } from './rows.js'
 import { frameSchema } from './schema.js'
 import { textList } from './sql.js'
 
@@ -12,22 +12,22 @@ export type FramedClip = Pick<IndexedClip, 'clipId' | 'source' | 'end' | 'origin
 }
 
 /** Keeps clips' frame vectors; those that are there stay as they are. */
-export async function keepFrames(table: Table, clips: readonly FramedClip[]): Promise<void> {
+export async function keepFrames(into: Table, clips: readonly FramedClip[]): Promise<void> {
   if (clips.length === 0) return
   await lance('Cannot write to the index', () =>
-    table.mergeInsert('clip_id').whenNotMatchedInsertAll().execute(frameTable(clips)),
+    into.mergeInsert('clip_id').whenNotMatchedInsertAll().execute(frameTable(clips)),
   )
 }
 
 /** Frame vectors of those of these clips that have any. */
 export async function framesOf(
-  table: Table,
+  kept: Table,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, FrameVectors>> {
   if (ids.length === 0) return new Map()
   const rows = await lance('Cannot read the index', async () => {
-    await table.checkoutLatest()
-    return table
+    await kept.checkoutLatest()
+    return kept
       .query()
       .where(`clip_id IN (${textList(ids)})`)
       .select(['clip_id', 'frames', 'weights'])
@@ -48,35 +48,16 @@ interface Floats {
   toArray(): ArrayLike<number>
 }
 
-function frameTable(clips: readonly FramedClip[]): ArrowTable {
-  const schema = frameSchema()
-  const columns = [
-    arrow.vectorFromArray(
-      clips.map(({ clipId }) => clipId),
-      new arrow.Utf8(),
-    ).data[0],
-    arrow.vectorFromArray(
-      clips.map(({ source }) => source),
-      new arrow.Utf8(),
-    ).data[0],
-    arrow.makeData({ type: new arrow.Float64(), data: Float64Array.from(clips, ({ end }) => end) }),
-    arrow.vectorFromArray(
-      clips.map(({ origin }) => origin),
-      new arrow.Utf8(),
-    ).data[0],
-    arrow.vectorFromArray(
-      clips.map(({ indexedMs }) => indexedMs),
-      new arrow.TimestampMillisecond(),
-    ).data[0],
-    lists(clips.map(({ frames }) => frames.vectors)),
-    lists(clips.map(({ frames }) => frames.weights)),
-  ].map((data) => data ?? arrow.makeData({ type: new arrow.Utf8() }))
-  const struct = arrow.makeData({
-    ...{ type: new arrow.Struct(schema.fields), length: clips.length, nullCount: 0 },
-    children: columns,
+const frameTable = (clips: readonly FramedClip[]): ArrowTable =>
+  table(frameSchema(), clips.length, {
+    clip_id: clips.map(({ clipId }) => clipId),
+    source: clips.map(({ source }) => source),
+    end: clips.map(({ end }) => end),
+    origin: clips.map(({ origin }) => origin),
+    indexed_at: clips.map(({ indexedMs }) => indexedMs),
+    frames: lists(clips.map(({ frames }) => frames.vectors)),
+    weights: lists(clips.map(({ frames }) => frames.weights)),
   })
-  return new arrow.Table(schema, [new arrow.RecordBatch(schema, struct)])
-}
 
 /** Flat and at once: a clip has thousands of numbers. */
 function lists(values: readonly (Float32Array | undefined)[]) {

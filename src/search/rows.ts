@@ -83,9 +83,12 @@ function labelColumns(labels: readonly (readonly Label[])[]) {
   }
 }
 
-type Column = readonly unknown[] | Float32Array
+type Column = readonly unknown[] | Float32Array | Data
 
-/** Columns by name as an Arrow table of this schema. The vectors come flat, the rest as values, null where there is none. */
+/**
+ * Columns by name as an Arrow table of this schema. The vectors come flat, the rest as values, null where there is none, or made
+ * already.
+ */
 export function table(schema: Schema, length: number, columns: Readonly<Record<string, Column>>): Table {
   const children = schema.fields.map(({ name, type }) => data(type, columns[name] ?? []))
   const struct = arrow.makeData({ type: new arrow.Struct(schema.fields), length, nullCount: 0, children })
@@ -93,6 +96,7 @@ export function table(schema: Schema, length: number, columns: Readonly<Record<s
 }
 
 function data(type: DataType, values: Column): Data {
+  if (values instanceof arrow.Data) return values
   if (values instanceof Float32Array && arrow.DataType.isFixedSizeList(type)) {
     const child = arrow.makeData({ type: new arrow.Float32(), data: values })
     return arrow.makeData({ type, length: values.length / type.listSize, nullCount: 0, child })

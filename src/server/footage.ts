@@ -11,17 +11,14 @@ export interface FootageParts {
   readonly head: (path: string, bytes: number) => Promise<Uint8Array>
 }
 
-export interface Shown {
-  readonly source: string
-  /** Unix seconds. */
+/** Of when, in Unix seconds. */
+export interface Stretch {
   readonly start: number
   readonly end: number
 }
 
-/** What an MP4 shows, in Unix seconds. */
-export interface Stretch {
-  readonly start: number
-  readonly end: number
+export interface Shown extends Stretch {
+  readonly source: string
 }
 
 /** Seconds between a moment and an episode's beginning, beyond which its MP4 is not looked into. */

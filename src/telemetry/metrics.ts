@@ -141,12 +141,7 @@ export class Metrics {
 
   /** How far behind the partitions are of which no more is known. */
   behind(facts: () => readonly BehindFacts[]): void {
-    this.#asked('stanflow_behind_seconds', BEHIND, ['topic', 'partition'], () =>
-      facts().map(({ topic, partition, behind }) => ({
-        labels: { topic, partition: String(partition) },
-        value: behind,
-      })),
-    )
+    this.#ofPartitions('stanflow_behind_seconds', BEHIND, facts, ({ behind }) => behind)
   }
 
   batch(clips: number, frames: number, milliseconds: number): void {
@@ -192,17 +187,8 @@ export class Metrics {
 
   /** Gauges that are asked when Prometheus asks. */
   watch(facts: { readonly lanes: () => readonly LaneFacts[]; readonly clipsInFlight: () => number }): void {
-    const lanes = (name: string, help: string, of: (lane: LaneFacts) => number): void => {
-      new Gauge({
-        ...{ name, help, labelNames: ['topic', 'partition'], registers: [this.registry] },
-        collect() {
-          this.reset()
-          for (const lane of facts.lanes()) {
-            this.set({ topic: lane.topic, partition: String(lane.partition) }, of(lane))
-          }
-        },
-      })
-    }
+    const lanes = (name: string, help: string, of: (lane: LaneFacts) => number): void =>
+      this.#ofPartitions(name, help, facts.lanes, of)
     this.behind(facts.lanes)
     lanes('stanflow_lag', 'Records of a held partition that are not committed yet', ({ lag }) => lag)
     lanes('stanflow_queued', 'Records fetched that wait for work', ({ queued }) => queued)
@@ -212,16 +198,23 @@ export class Metrics {
       '1 where a record waits for a bucket or registry that is away',
       ({ waitsFor }) => (waitsFor === undefined ? 0 : 1),
     )
-    new Gauge({
-      ...{
-        name: 'stanflow_clips_in_flight',
-        help: 'Clips whose pixels are held',
-        registers: [this.registry],
-      },
-      collect() {
-        this.set(facts.clipsInFlight())
-      },
-    })
+    this.#asked('stanflow_clips_in_flight', 'Clips whose pixels are held', [], () => [
+      { labels: {}, value: facts.clipsInFlight() },
+    ])
+  }
+
+  #ofPartitions<T extends Pick<LaneFacts, 'topic' | 'partition'>>(
+    name: string,
+    help: string,
+    facts: () => readonly T[],
+    of: (one: T) => number,
+  ): void {
+    this.#asked(name, help, ['topic', 'partition'], () =>
+      facts().map((one) => ({
+        labels: { topic: one.topic, partition: String(one.partition) },
+        value: of(one),
+      })),
+    )
   }
 
   #gauge(name: string, help: string): Gauge {

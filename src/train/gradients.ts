@@ -1,4 +1,5 @@
 import type { Tensor, Tf } from '../engine/tfjs/algebra.js'
+import type { Network } from './network.js'
 import type { Parameters } from './parameters.js'
 
 /** A loss and what it is made of, all scalars. */
@@ -9,8 +10,14 @@ export interface Loss {
 
 export type TensorsByName = ReadonlyMap<string, Tensor>
 
-/** Tensors that CLIP's features depend on; where all are frozen, no gradient goes through CLIP. */
-export const TRUNK = /^vision_model\.(embeddings|pre_layrnorm|encoder)/
+const TRUNK = /^vision_model\.(embeddings|pre_layrnorm|encoder)/
+
+/**
+ * Whether gradients go through CLIP: where some of what its features depend on is trained, or modules sit between its
+ * layers.
+ */
+export const throughTrunk = ({ structure }: Network, trained: readonly string[]): boolean =>
+  structure.insert !== undefined || trained.some((name) => TRUNK.test(name))
 
 export interface Gradients {
   readonly loss: number

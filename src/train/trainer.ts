@@ -6,7 +6,7 @@ import { MOTION_NAMES } from '../scenes/vocabulary.js'
 import { adamw } from './adamw.js'
 import { type Batch, type Texts, tokenise } from './batches.js'
 import type { Stage, TrainConfig } from './config.js'
-import { gradientsOf, type Loss, MeanGradients, type TensorsByName, TRUNK } from './gradients.js'
+import { gradientsOf, type Loss, MeanGradients, type TensorsByName, throughTrunk } from './gradients.js'
 import { Forward, type Network } from './network.js'
 import { branchNoise } from './noise.js'
 import { clipLoss, pictureLoss } from './objectives.js'
@@ -89,8 +89,7 @@ export class Trainer {
     if (batch.kind === 'pictures')
       return (weights) => pictureLoss(tf, forward(weights), batch, this.#motions, spread)
     if (stage.kind === 'pictures') throw new StanflowError('INTERNAL', 'clips in a stage of pictures')
-    const throughTrunk = this.#net.structure.insert !== undefined || trained.some((name) => TRUNK.test(name))
-    const trunk = throughTrunk ? undefined : forward(tensors).bothWays(batch.pixels)
+    const trunk = throughTrunk(this.#net, trained) ? undefined : forward(tensors).bothWays(batch.pixels)
     const rates = { dropout: stage.dropout, dropPath: stage['drop-path'] }
     // Every computation of this loss has the same noise.
     const noise = () => branchNoise(tf, rates, `${this.#config.seed} ${stage.name} ${step} ${part}`)

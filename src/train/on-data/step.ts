@@ -1,6 +1,6 @@
 import type { Tensor, Tf } from '../../engine/tfjs/algebra.js'
 import type { Texts } from '../batches.js'
-import { type Gradients, gradientsOf, TRUNK } from '../gradients.js'
+import { type Gradients, gradientsOf, throughTrunk } from '../gradients.js'
 import { Forward, type Network } from '../network.js'
 import { branchNoise, type NoiseRates } from '../noise.js'
 import type { Parameters } from '../parameters.js'
@@ -22,14 +22,13 @@ export function dataGradients(
   parameters: Parameters,
   { batch, trained, noise }: DataPart,
 ): Gradients {
-  const isFrozen = (part: RegExp): boolean => !trained.some((name) => part.test(name))
-  // Where modules sit between CLIP's layers, its features depend on what is trained.
-  const keepsTrunk = net.structure.insert === undefined && isFrozen(TRUNK)
+  const keepsTexts = !trained.some((name) => TEXT.test(name))
+  const keepsTrunk = !throughTrunk(net, trained)
   return gradientsOf(tf, parameters, trained, (tensors) => {
     const still = new Forward(tf, net, tensors)
     const kept = {
       ...(keepsTrunk && { trunk: still.trunk(batch.pixels) }),
-      ...(isFrozen(TEXT) && batch.classes !== undefined && { classTexts: still.texts(batch.classes.texts) }),
+      ...(keepsTexts && batch.classes !== undefined && { classTexts: still.texts(batch.classes.texts) }),
     }
     return (weights) => {
       // Every computation of this loss has the same noise.
