@@ -17,7 +17,8 @@ const CATALOGUE = {
   MEDIA_TRUNCATED: 'The file ends before its own header says; copy or record it again.',
   MEDIA_DECODE: 'The video data is damaged; re-encode it or fetch it again.',
   MEDIA_UNSUPPORTED: 'Try the other reader with --reader ffmpeg or --reader node-av.',
-  MEDIA_CRASH: 'The decoder process ended abnormally on this file; try the other --reader.',
+  MEDIA_CRASH:
+    'The decoder process ended abnormally on this file; allow more with --max-memory, or try the other --reader.',
   MEDIA_TOO_LARGE: 'Allow more with --max-pixels or --max-bytes, if the video is to be trusted.',
   MEDIA_TOO_LONG:
     'Allow more with --max-duration, if the video is to be trusted; its timestamps may be damaged.',

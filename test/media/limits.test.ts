@@ -98,6 +98,17 @@ for (const name of ['ffmpeg', 'node-av'] satisfies ReaderName[]) {
   })
 }
 
+test('a decoder that may take too little memory ends alone, and it is said what allows more', async () => {
+  const path = await videos.video('h264')
+  await withReader('node-av', { memory: 70e6 }, async (reader) => {
+    await assert.rejects(reader.probe(path), (error: unknown) => {
+      withCode('MEDIA_CRASH')(error)
+      assert.match((error as StanflowError).hint, /--max-memory/)
+      return true
+    })
+  })
+})
+
 test('a recording of a whole day, on which clocks went back, of 8K pictures is within the limits', async () => {
   const { reader } = await openReader('node-av')
   try {
