@@ -13,15 +13,17 @@ const USAGE: readonly ErrorCode[] = ['USAGE_INVALID', 'CONFIG_INVALID']
 export function fail(thrown: unknown, { json }: { readonly json: boolean }): number {
   const error = thrown instanceof CommanderError ? fromCommander(thrown) : asStanflowError(thrown)
   const { code, message, hint } = error
-  if (code === 'STOPPED' && !json) {
+  // An end that was asked for is no error, to programs neither.
+  const isStop = code === 'STOPPED'
+  if (json) {
+    process.stderr.write(`${JSON.stringify({ event: isStop ? 'stopped' : 'error', code, message, hint })}\n`)
+  } else if (isStop) {
     process.stderr.write(`${printable(message)}\n`)
-  } else if (json) {
-    process.stderr.write(`${JSON.stringify({ event: 'error', code, message, hint })}\n`)
   } else {
     process.stderr.write(`error ${code}: ${printable(message)}\nhint: ${printable(hint)}\n`)
   }
   if (process.env.STANFLOW_DEBUG === '1') process.stderr.write(`${inspect(thrown)}\n`)
-  if (code === 'STOPPED') return 0
+  if (isStop) return 0
   return USAGE.includes(code) ? 2 : 1
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/schema.js'
 import { asStanflowError } from '../errors.js'
 import { observeWaits } from '../persist.js'
@@ -13,6 +14,8 @@ export interface Watch {
   readonly waiting: (waiting: () => string | undefined) => void
 }
 
+/** What closing may take; what a process may go on for after it that has ended its work. */
+const CLOSING_MS = 5000
 const LINGER_MS = 5000
 
 /**
@@ -56,10 +59,27 @@ export async function watched<T>(
     failure = asStanflowError(error).code
     throw error
   } finally {
-    // Whatever a library still waits for must not keep a process from ending that has been told to.
-    setTimeout(() => process.exit(), LINGER_MS).unref()
     await server?.close()
-    await flush().catch((error: unknown) => log.warn({ reason: String(error) }, 'traces were not delivered'))
+    await inTime(flush).catch((error: unknown) =>
+      log.warn({ reason: String(error) }, 'traces were not delivered'),
+    )
+    // Whatever a library still waits for must not keep a process from ending. Its exit status is set by then: that
+    // of the error, say.
+    setTimeout(() => process.exit(), LINGER_MS).unref()
+  }
+}
+
+/** @throws what it throws, or where it takes longer than closing may */
+async function inTime(close: () => Promise<void>): Promise<void> {
+  const ended = new AbortController()
+  const late = sleep(CLOSING_MS, undefined, { signal: ended.signal }).then(() => {
+    throw new Error(`it took longer than ${CLOSING_MS / 1000} s`)
+  })
+  try {
+    await Promise.race([close(), late])
+  } finally {
+    late.catch(() => undefined)
+    ended.abort()
   }
 }
 
