@@ -70,6 +70,11 @@ export class Failures {
     }
   }
 
+  /** Whether that was waited for, which everything is to end before: the next process does it. */
+  isInVain(error: StanflowError): boolean {
+    return this.#options.signal.aborted && PASSING.includes(error.code)
+  }
+
   /** Does a step for a record, however long what it needs is away. */
   async persist<T>(errand: Errand, step: () => Promise<T>): Promise<T> {
     try {

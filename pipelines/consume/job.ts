@@ -1,4 +1,4 @@
-import { concatMap, EMPTY, from, lastValueFrom, mergeMap, of, takeUntil } from 'rxjs'
+import { concatMap, EMPTY, from, lastValueFrom, merge, mergeMap, of, Subject, takeUntil } from 'rxjs'
 import { Budget, type Encoded, FramePool, pull } from '../../operators/index.js'
 import { placeText } from '../../src/connect/kafka/dead-letter.js'
 import type { Intake } from '../../src/connect/kafka/delivery/intake.js'
@@ -6,7 +6,7 @@ import type { Work } from '../../src/connect/kafka/delivery/work.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
 import type { LabelledEmbedding, Video } from '../../src/domain.js'
 import type { LoadedModel } from '../../src/engine/engine.js'
-import { StanflowError } from '../../src/errors.js'
+import { asStanflowError, StanflowError } from '../../src/errors.js'
 import type { VideoReader } from '../../src/media/reader.js'
 import { persist } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
@@ -49,6 +49,8 @@ export class ConsumeJob {
   readonly #pool = new FramePool()
   readonly #requests = new WeakMap<Video, Request>()
   readonly #counts = { inputs: 0, clips: 0 }
+  /** Told where results wait in vain, as everything is to end. */
+  readonly #inVain = new Subject<void>()
   /** What results wait for before they can be written down. */
   #results: string | undefined
 
@@ -59,7 +61,7 @@ export class ConsumeJob {
     const signal = hooks.signal ?? new AbortController().signal
     const answers = (uri: string): Promise<boolean> => places.answers(uri)
     const failures = new Failures({ prefix, group, patience, answers, signal, log, metrics })
-    const wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
+    const wire = new Wire({ prefix, ending: signal, ...(registry !== undefined && { registry }) })
     this.#parts = parts
     this.#signal = signal
     this.#failures = failures
@@ -109,7 +111,7 @@ export class ConsumeJob {
         onBatch: (size, milliseconds) => metrics.batch(size, options.sampling.frames, milliseconds),
       }),
       concatMap((batch) => this.#give(batch)),
-      takeUntil(this.#failures.fatal),
+      takeUntil(merge(this.#failures.fatal, this.#inVain)),
     )
     try {
       await lastValueFrom(results, { defaultValue: undefined })
@@ -145,8 +147,10 @@ export class ConsumeJob {
         )
         work.give(records)
       } catch (error) {
-        if (!work.signal.aborted) throw error
-        continue
+        if (work.signal.aborted) continue
+        if (!this.#failures.isInVain(asStanflowError(error))) throw error
+        this.#inVain.next()
+        return
       } finally {
         this.#results = undefined
         // Not waited for: whoever has its place may wait for room among clips, which is made in here.

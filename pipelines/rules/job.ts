@@ -44,9 +44,10 @@ export class RulesJob {
   #awaySince = 0
 
   constructor(parts: RulesParts) {
-    const { prefix, registry } = parts.options
+    const { options, signal } = parts
+    const { prefix, registry } = options
     this.#parts = parts
-    this.#wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
+    this.#wire = new Wire({ prefix, ending: signal, ...(registry !== undefined && { registry }) })
   }
 
   /** What is known of partitions that are not held any more, or of whose records some were not committed, is void. */

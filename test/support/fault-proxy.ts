@@ -58,6 +58,11 @@ export class FaultProxy {
     return { toServer: this.#toServer, toClient: this.#toClient }
   }
 
+  /** Connections that were taken since a fault began, and through which nothing goes. */
+  get stuck(): number {
+    return this.#lone.size
+  }
+
   /** From now on, for open connections and new ones. */
   async set(fault: Fault): Promise<void> {
     if (fault === this.#fault) return

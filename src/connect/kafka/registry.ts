@@ -1,15 +1,21 @@
 import { StanflowError } from '../../errors.js'
+import { patience, persist } from '../../persist.js'
 
 const TIMEOUT_MS = 15_000
+/** What an answer may take once all is to end. */
+const ENDING_MS = 2000
 const TRIES = 4
+const PAUSES = { first: 200, most: 1600 }
 
 /** A schema registry that speaks Confluent's protocol. */
 export class Registry {
   readonly #url: string
   readonly #headers: Readonly<Record<string, string>>
+  readonly #ending: AbortSignal
 
-  /** `url` may carry user and password. */
-  constructor(url: string) {
+  /** `url` may carry user and password. `ending`: aborted when all is to end, and nobody waits for long any more. */
+  constructor(url: string, ending: AbortSignal = new AbortController().signal) {
+    this.#ending = ending
     let parsed: URL
     try {
       parsed = new URL(url)
@@ -54,31 +60,30 @@ export class Registry {
   }
 
   async #call(method: string, path: string, body?: object): Promise<unknown> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#once(method, path, body)
-      } catch (error) {
-        const again = error instanceof StanflowError && error.code === 'KAFKA_REGISTRY' && tries < TRIES
-        if (!again) throw error
-        await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** tries))
-      }
-    }
+    const again = patience({
+      ...{ passing: ['KAFKA_REGISTRY'], signal: this.#ending, enough: (tries) => tries + 1 >= TRIES },
+      ...PAUSES,
+    })
+    return persist(() => this.#once(method, path, body), again)
   }
 
   async #once(method: string, path: string, body?: object): Promise<unknown> {
     const what = `The schema registry at ${this.#url}`
     let response: Response
     let text: string
+    const { signal, clear } = answerTime(this.#ending)
     try {
       response = await fetch(`${this.#url}${path}`, {
         method,
         headers: this.#headers,
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal,
         ...(body !== undefined && { body: JSON.stringify(body) }),
       })
       text = await response.text()
     } catch (cause) {
       throw new StanflowError('KAFKA_REGISTRY', `${what} cannot be reached.`, { cause })
+    } finally {
+      clear()
     }
     if (response.ok) return answerOf(text) ?? nowhere(`${what} answers ${path} with no JSON.`)
     const said = `${response.status}${text === '' ? '' : `, ${text.replaceAll(/\s+/g, ' ').slice(0, 300)}`}`
@@ -100,6 +105,23 @@ export class Registry {
       },
     )
   }
+}
+
+/** Aborted when an answer takes too long: sooner, once all is to end. */
+function answerTime(ending: AbortSignal): { readonly signal: AbortSignal; readonly clear: () => void } {
+  const late = new AbortController()
+  let timer = setTimeout(() => late.abort(), TIMEOUT_MS)
+  const hurry = (): void => {
+    clearTimeout(timer)
+    timer = setTimeout(() => late.abort(), ENDING_MS)
+  }
+  if (ending.aborted) hurry()
+  else ending.addEventListener('abort', hurry, { once: true })
+  const clear = (): void => {
+    clearTimeout(timer)
+    ending.removeEventListener('abort', hurry)
+  }
+  return { signal: late.signal, clear }
 }
 
 function answerOf(text: string): unknown {

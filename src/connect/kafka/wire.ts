@@ -26,6 +26,13 @@ const MAGIC = 0
 const HEADER = 5
 const BRACE = 0x7b
 
+export interface WireOptions {
+  readonly prefix: string
+  /** URL of a schema registry; without it values are JSON. */
+  readonly registry?: string
+  readonly ending?: AbortSignal
+}
+
 /** Values as bytes and back: Avro in Confluent's framing where there is a registry, JSON where there is none. */
 export class Wire {
   readonly contentType: string
@@ -35,9 +42,10 @@ export class Wire {
   readonly #ids = new Map<ValueName, Promise<number>>()
   readonly #readers = new Map<string, Promise<(bytes: Buffer) => unknown>>()
 
-  constructor(options: { readonly prefix: string; readonly registry?: string }) {
-    this.#prefix = options.prefix
-    this.#registry = options.registry === undefined ? undefined : new Registry(options.registry)
+  /** `ending`: aborted when a registry that does not answer is not to be waited for any more. */
+  constructor({ prefix, registry, ending }: WireOptions) {
+    this.#prefix = prefix
+    this.#registry = registry === undefined ? undefined : new Registry(registry, ending)
     this.contentType = this.#registry === undefined ? 'application/json' : 'application/vnd.confluent.avro'
   }
 
