@@ -8,18 +8,27 @@ import { resolveConfig } from '../../src/config/resolve.js'
 import { readRuleSettings } from '../../src/config/rules.js'
 import { StanflowError } from '../../src/errors.js'
 import { parseClipConfig } from '../../src/model/config.js'
-import { type DoorReport, isClean, type PlantedFault } from './fuzz/door.js'
-import { FILE_DOORS } from './fuzz/doors/files.js'
+import { sharedRegistry } from '../support/kafka.js'
+import { type DoorReport, type DoorRun, isClean, type PlantedFault } from './fuzz/door.js'
+import { DOORS } from './fuzz/doors.js'
 
-const run = (name: string, mutants: number, planted?: PlantedFault): Promise<DoorReport> => {
-  const door = FILE_DOORS.find((one) => one.name === name)
+const run = (name: string, mutants: number, more: Partial<DoorRun> = {}): Promise<DoorReport> => {
+  const door = DOORS.find((one) => one.name === name)
   assert.ok(door, name)
-  return door.run({ mutants, seed: 1, say: () => undefined, ...(planted !== undefined && { planted }) })
+  return door.run({ mutants, seed: 1, say: () => undefined, ...more })
 }
 
 for (const name of ['safetensors', 'pickle', 'stanflow', 'cameras', 'calibration']) {
   test(`mutants of ${name}: no crash, no hang, no error without a code, neighbours unharmed`, async () => {
     const report = await run(name, 20)
+    assert.ok(isClean(report), report.findings.join('\n'))
+    assert.ok(report.refused > 0, 'some were refused')
+  })
+}
+
+for (const name of ['avro: clip', 'avro: label', 'avro: writer schemas']) {
+  test(`mutants of ${name}, with a real registry: no crash, no hang, no error without a code`, async () => {
+    const report = await run(name, 20, { registry: await sharedRegistry() })
     assert.ok(isClean(report), report.findings.join('\n'))
     assert.ok(report.refused > 0, 'some were refused')
   })
@@ -37,7 +46,7 @@ const SEEN: Readonly<Record<PlantedFault, (report: DoorReport) => boolean>> = {
 // A hang is waited for, so one of it is enough, in the command: `npm run harness:fuzz -- --plant hang`.
 for (const planted of ['crash', 'unnamed', 'neighbour'] as const) {
   test(`a planted fault is found: ${planted}`, async () => {
-    const report = await run('calibration', planted === 'neighbour' ? 40 : 6, planted)
+    const report = await run('calibration', planted === 'neighbour' ? 40 : 6, { planted })
     assert.ok(!isClean(report))
     assert.ok(SEEN[planted](report), JSON.stringify({ ...report, findings: [] }))
   })

@@ -1,5 +1,6 @@
 import type { Type } from 'avsc'
 import { StanflowError } from '../../errors.js'
+import { MOST_ITEMS } from './avro-bounds.js'
 
 /** JSON of a value: bytes as base64, all else as it is. */
 export function toJson(value: unknown): Buffer {
@@ -41,7 +42,14 @@ function revive(value: unknown, schema: unknown): unknown {
   if (typeof schema !== 'object' || schema === null || value === null || typeof value !== 'object')
     return value
   const { type, fields, items } = schema as { type?: unknown; fields?: readonly Field[]; items?: unknown }
-  if (type === 'array') return Array.isArray(value) ? value.map((item) => revive(item, items)) : value
+  if (type === 'array') {
+    if (!Array.isArray(value)) return value
+    if (value.length > MOST_ITEMS) {
+      const sentence = `A list of the value has ${value.length} items; ${MOST_ITEMS} are the most.`
+      throw new StanflowError('KAFKA_SCHEMA', sentence)
+    }
+    return value.map((item) => revive(item, items))
+  }
   if (type !== 'record') return value
   const given = value as Readonly<Record<string, unknown>>
   return Object.fromEntries(

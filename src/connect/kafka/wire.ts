@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import avsc, { type Schema, type Type } from 'avsc'
 import { StanflowError } from '../../errors.js'
+import { checkBounds } from './avro-bounds.js'
 import { fromJson, toJson } from './json.js'
 import type { ValueName, Values } from './records.js'
 import { Registry } from './registry.js'
@@ -25,6 +26,8 @@ const TOPIC_OF: Readonly<Record<ValueName, TopicName>> = {
 const MAGIC = 0
 const HEADER = 5
 const BRACE = 0x7b
+/** Characters of a schema. */
+const MOST_SCHEMA = 1_000_000
 
 export interface WireOptions {
   readonly prefix: string
@@ -114,11 +117,20 @@ export class Wire {
       throw new StanflowError('KAFKA_NO_REGISTRY', 'The value is Avro, whose schema is in a registry.')
     }
     return remembered(this.#readers, `${name} ${id}`, async () => {
-      const writer = avsc.Type.forSchema(JSON.parse(await registry.schema(id)) as Schema)
+      const text = await registry.schema(id)
+      if (text.length > MOST_SCHEMA) {
+        const sentence = `Schema ${id} has ${text.length} characters; ${MOST_SCHEMA} are the most.`
+        throw new StanflowError('KAFKA_SCHEMA', sentence)
+      }
       const type = this.#type(name)
       try {
+        // A registry holds whatever was written there, and not Avro only.
+        const writer = avsc.Type.forSchema(JSON.parse(text) as Schema)
         const resolver = type.createResolver(writer)
-        return (bytes) => type.fromBuffer(bytes, resolver)
+        return (bytes) => {
+          checkBounds(writer, bytes)
+          return type.fromBuffer(bytes, resolver)
+        }
       } catch (cause) {
         throw new StanflowError('KAFKA_SCHEMA', `Schema ${id} is not one that a ${name} can be read with.`, {
           cause,

@@ -121,6 +121,69 @@ describe('values as Avro with a real registry', () => {
     assert.ok((await registry.register(subject, JSON.stringify(changed))) > 0)
   })
 
+  test('counts and lengths that a record only claims cost nothing', async () => {
+    const prefix = topicPrefix()
+    const url = await sharedRegistry()
+    const registry = new Registry(url)
+    const wire = new Wire({ prefix, registry: url })
+    const good = await wire.encode('video', VALUES.video)
+    const withExtra = async (type: unknown, extra: string): Promise<Buffer> => {
+      const schema = JSON.parse(schemaText('video')) as { fields: object[] }
+      schema.fields.push({ name: 'extra', type })
+      const bytes = Buffer.concat([good, Buffer.from(extra, 'hex')])
+      bytes.writeUInt32BE(await registry.register(`${prefix}${extra}`, JSON.stringify(schema)), 1)
+      return bytes
+    }
+    const refused = async (bytes: Buffer, why: RegExp): Promise<void> => {
+      const begun = performance.now()
+      await assert.rejects(wire.decode('video', bytes), (error) => {
+        assert.match((error as Error).message, why)
+        return code('KAFKA_SCHEMA')(error)
+      })
+      assert.ok(performance.now() - begun < 5000)
+    }
+    // Two to the fiftieth nothings; a block that ends before it begins; a text of two to the fortieth.
+    await refused(await withExtra({ type: 'array', items: 'null' }, '808080808080808002'), /100000 items/)
+    await refused(
+      await withExtra({ type: 'array', items: 'int' }, '0103'),
+      /ends too soon|as long as it says/,
+    )
+    await refused(await withExtra('string', '808080808040'), /ends too soon/)
+    sameValues(
+      await wire.decode('video', await withExtra({ type: 'array', items: 'int' }, '03040a0c00')),
+      VALUES.video,
+    )
+    // Ten million pictures of no bytes were as many buffers.
+    const clip = await wire.encode('clip', {
+      ...VALUES.clip,
+      frame_times: [],
+      frames: Array(100_001).fill(Buffer.alloc(0)),
+    })
+    await assert.rejects(wire.decode('clip', clip), code('KAFKA_SCHEMA'))
+    const json = Buffer.from(JSON.stringify({ ...VALUES.clip, frames: Array(100_001).fill('') }))
+    await assert.rejects(new Wire({ prefix }).decode('clip', json), code('KAFKA_SCHEMA'))
+  })
+
+  test('a schema that is none is the fault of the record that names it', async () => {
+    const prefix = topicPrefix()
+    const url = await sharedRegistry()
+    const wire = new Wire({ prefix, registry: url })
+    const bytes = await wire.encode('video', VALUES.video)
+    const fields = Array.from({ length: 70_000 }, (_, n) => ({ name: `f${n}`, type: 'int' }))
+    const schemas = [
+      { type: 'record', name: 'Video', fields },
+      {
+        type: 'record',
+        name: 'Video',
+        fields: [{ name: 'a', type: { type: 'enum', name: 'E', symbols: [] } }],
+      },
+    ]
+    for (const [n, schema] of schemas.entries()) {
+      bytes.writeUInt32BE(await new Registry(url).register(`${prefix}${n}`, JSON.stringify(schema)), 1)
+      await assert.rejects(wire.decode('video', bytes), code('KAFKA_SCHEMA'))
+    }
+  })
+
   test('a registry that is not there is told', async () => {
     const wire = new Wire({ prefix: 'x.', registry: 'http://127.0.0.1:1' })
     await assert.rejects(wire.encode('video', VALUES.video), code('KAFKA_REGISTRY'))

@@ -29,6 +29,8 @@ export interface DoorRun {
   readonly planted?: PlantedFault
   /** Mutants that something was wrong with are kept there. */
   readonly keep?: string
+  /** Address of a schema registry; default: one of the door's own. */
+  readonly registry?: string
 }
 
 export type PlantedFault = 'crash' | 'hang' | 'memory' | 'unnamed' | 'neighbour'

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { readLabels } from '../../../src/config/labels.js'
 import { resolveConfig } from '../../../src/config/resolve.js'
 import { readRules } from '../../../src/config/rules.js'
 import type { ClipRecord, ValueName } from '../../../src/connect/kafka/records.js'
+import { Registry } from '../../../src/connect/kafka/registry.js'
 import { Wire } from '../../../src/connect/kafka/wire.js'
 import { openCalibration } from '../../../src/engine/calibration/file.js'
 import { loadModel } from '../../../src/engine/select.js'
@@ -62,9 +63,33 @@ async function modelOf(folder: string): Promise<string> {
   return hash.update(ids.join()).digest('hex')
 }
 
+const wires = new Map<string, Wire>()
+
+/** One for the whole life of the process, as a consumer has it. */
+function wireTo(registry: string): Wire {
+  const wire =
+    wires.get(registry) ?? new Wire({ prefix: 'fuzz.', ...(/^http/.test(registry) && { registry }) })
+  wires.set(registry, wire)
+  return wire
+}
+
+/** A schema that is put into the registry, and a record of it, in hexadecimal on the last line, as a consumer takes it. */
+async function writerSchema(path: string, registry: string): Promise<string> {
+  const text = readFileSync(path, 'utf8')
+  const at = text.lastIndexOf('\n')
+  const id = await new Registry(registry).register(`fuzz-${randomUUID()}`, text.slice(0, Math.max(0, at)))
+  const head = Buffer.alloc(5)
+  head.writeUInt32BE(id, 1)
+  const value = await wireTo(registry).decode(
+    'video',
+    Buffer.concat([head, Buffer.from(text.slice(at + 1), 'hex')]),
+  )
+  return JSON.stringify(value)
+}
+
 /** A record of a topic as a consumer takes it: decoded and checked, and a clip's pictures as the model would see them. */
-async function messageOf<N extends ValueName>(name: N, path: string): Promise<string> {
-  const value = await new Wire({ prefix: 'x.' }).decode(name, readFileSync(path))
+async function messageOf<N extends ValueName>(name: N, path: string, registry: string): Promise<string> {
+  const value = await wireTo(registry).decode(name, readFileSync(path))
   return name === 'clip' ? pixelsOf(value as ClipRecord) : JSON.stringify(value)
 }
 
@@ -104,9 +129,12 @@ export const READERS: Readonly<Record<string, Reader>> = {
         await model.close()
       }
     }),
-  'message: clip': (path) => messageOf('clip', path),
-  'message: video': (path) => messageOf('video', path),
-  'message: event': (path) => messageOf('event', path),
+  'message: clip': (path, beside) => messageOf('clip', path, beside),
+  'message: video': (path, beside) => messageOf('video', path, beside),
+  'message: event': (path, beside) => messageOf('event', path, beside),
+  'message: embedding': (path, beside) => messageOf('embedding', path, beside),
+  'message: label': (path, beside) => messageOf('label', path, beside),
+  'writer schema': writerSchema,
   /** Of a clip in a topic. */
   async picture(path) {
     const frames = [readFileSync(path)]

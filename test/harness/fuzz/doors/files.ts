@@ -22,11 +22,13 @@ interface FileDoor {
   readonly extension?: string
   readonly text?: boolean
   /** Good inputs, made in a folder. */
-  readonly goods: (folder: string) => Promise<readonly string[]>
+  readonly goods: (folder: string, beside: string) => Promise<readonly string[]>
   /** Inputs written by hand, each to cost as much as it can. */
-  readonly bombs?: (folder: string) => Promise<readonly string[]>
-  /** The folder that a model's other files come from. */
-  readonly beside?: string
+  readonly bombs?: (folder: string, beside: string) => Promise<readonly string[]>
+  /** The folder that a model's other files come from, or a server that the reader needs. */
+  readonly beside?: string | (() => Promise<string>)
+  /** How bytes of this kind are changed; default: as those of any file. */
+  readonly mutant?: (good: Buffer, random: Random, other: Buffer) => Buffer
   readonly standard: number
   readonly short: number
   readonly mostMiB?: number
@@ -36,10 +38,12 @@ const tiny = (name: string): string => fixture(`tiny/${name}`)
 
 /** A door that takes files, one after the other, in one process. */
 export function fileDoor(spec: FileDoor): Door {
-  const { name, reader = name, extension = '', text = false, beside = EMBEDDED, mostMiB = 900 } = spec
+  const { name, reader = name, extension = '', text = false, mutant = mutate, mostMiB = 900 } = spec
   return {
     ...{ name, standard: spec.standard, short: spec.short },
-    async run({ mutants, seed, say, planted, keep }: DoorRun): Promise<DoorReport> {
+    async run({ mutants, seed, say, planted, keep, registry }: DoorRun): Promise<DoorReport> {
+      const { beside: given = EMBEDDED } = spec
+      const beside = typeof given === 'string' ? given : (registry ?? (await given()))
       const folder = await mkdtemp(join(tmpdir(), 'stanflow-fuzz-'))
       const random = new Random(seed)
       const victim = new Victim({
@@ -51,7 +55,7 @@ export function fileDoor(spec: FileDoor): Door {
       const counts = { taken: 0, refused: 0, unnamed: 0, crashes: 0, hangs: 0, neighboursLost: 0 }
       const findings: string[] = []
       try {
-        const goods = await spec.goods(folder)
+        const goods = await spec.goods(folder, beside)
         const contents = await Promise.all(goods.map((path) => readFile(path)))
         const right = new Map<string, string>()
         const checkGood = async (path: string): Promise<void> => {
@@ -78,13 +82,13 @@ export function fileDoor(spec: FileDoor): Door {
           await mkdir(keep, { recursive: true })
           await writeFile(join(keep, `${name}-${seed}-${what.replaceAll(/\W+/g, '-')}${extension}`), bytes)
         }
-        const bombs = (await spec.bombs?.(folder)) ?? []
+        const bombs = (await spec.bombs?.(folder, beside)) ?? []
         for (const path of bombs)
           await note(await victim.read(path), await readFile(path), path.slice(folder.length + 1))
         const path = join(folder, `mutant${extension}`)
         for (let n = 0; n < mutants; n++) {
           const [good, other] = [random.pick(contents), random.pick(contents)]
-          const bytes = text ? mutateText(good.toString('utf8'), random) : mutate(good, random, other)
+          const bytes = text ? mutateText(good.toString('utf8'), random) : mutant(good, random, other)
           await writeFile(path, bytes)
           await note(await victim.read(path), bytes, `mutant ${n}`)
           if (n % BETWEEN === BETWEEN - 1) await checkGood(random.pick(goods))
