@@ -13,16 +13,15 @@ import { type Logger, silentLog } from '../../src/telemetry/log.js'
 import { Metrics } from '../../src/telemetry/metrics.js'
 import type { Awaiting } from '../cluster.js'
 import { processName } from '../kafka.js'
+import { Bystander } from './bystander.js'
 import type { ArchiveHooks, ArchiveOptions, ArchiveSummary } from './options.js'
-import { Partition, type PartitionParts } from './partition.js'
+import { FETCH_SECONDS, Partition, type PartitionParts } from './partition.js'
 import { Rows } from './rows.js'
 
 /** Results held in memory at most, in all partitions; beyond it the largest file is cut early. */
 const HELD_BYTES = 256 * 1024 * 1024
 const FILE_BYTES = 64 * 1024 * 1024
 const TICK_MS = 250
-/** What the first records may take to come. */
-const FETCH_SECONDS = 5
 
 export interface ArchiveParts {
   readonly options: ArchiveOptions
@@ -50,6 +49,8 @@ export class ArchiveJob {
   readonly #shared: Omit<PartitionParts, 'at' | 'isTooMuch'>
   readonly #counts = { records: 0, files: 0, found: 0 }
   readonly #held = new Map<string, Partition>()
+  /** Absent where the run does not end by itself, or holds partitions. */
+  #bystander: Bystander | undefined
   #consumer: Consumer | undefined
   #failure: Error | undefined
   #wake = (): void => undefined
@@ -96,6 +97,7 @@ export class ArchiveJob {
         if (this.#failure !== undefined) throw this.#failure
         const woken = this.#woken()
         await Promise.all([...this.#held.values()].map((partition) => partition.sort()))
+        await this.#bystander?.look()
         if ([...this.#held.values()].every(({ isIdle }) => isIdle)) await woken
       }
       for (const partition of this.#held.values()) await partition.finish()
@@ -133,7 +135,8 @@ export class ArchiveJob {
   #isQuiet(): boolean {
     const { untilQuiet } = this.#parts.options
     const partitions = [...this.#held.values()]
-    if (untilQuiet === undefined || partitions.length === 0) return false
+    if (untilQuiet === undefined) return false
+    if (partitions.length === 0) return this.#bystander?.isQuiet(untilQuiet) ?? false
     if (!partitions.every(({ hasBegun }) => hasBegun)) return false
     const isThrough = partitions.every((one) => one.isThrough)
     const seconds = isThrough ? untilQuiet : Math.max(untilQuiet, FETCH_SECONDS)
@@ -167,6 +170,10 @@ export class ArchiveJob {
       // What goes wrong is thrown by `run`.
       partition.begin().catch(() => undefined)
     }
+    const { options, admin, topics } = this.#parts
+    const { group, rollTime, untilQuiet } = options
+    const isSurplus = untilQuiet !== undefined && partitions.length === 0
+    this.#bystander = isSurplus ? new Bystander({ admin, group, topics, rollTime }) : undefined
     this.#log.info({ partitions: partitions.length }, 'partitions assigned')
   }
 

@@ -38,6 +38,8 @@ export interface PartitionParts {
   readonly onBegun: () => void
 }
 
+/** Seconds that the first records may take to come. */
+export const FETCH_SECONDS = 5
 /** Fetched and not looked at yet, before it is paused. */
 const QUEUE = 2000
 const DRAINING_TRIES = 5
