@@ -1,5 +1,5 @@
 import { setInterval as every } from 'node:timers/promises'
-import type { Admin, KafkaClient, OutgoingRecord } from '../../src/connect/kafka/client.js'
+import type { Admin, KafkaClient, OutgoingRecord, TopicPartition } from '../../src/connect/kafka/client.js'
 import { deadLetter, placeText } from '../../src/connect/kafka/dead-letter.js'
 import type { Intake } from '../../src/connect/kafka/delivery/intake.js'
 import type { Work } from '../../src/connect/kafka/delivery/work.js'
@@ -12,7 +12,7 @@ import { type Again, patience, persist } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import type { Metrics } from '../../src/telemetry/metrics.js'
 import type { RulesOptions } from './options.js'
-import { Standing } from './standing.js'
+import { Standing, type Turn } from './standing.js'
 
 export interface RulesParts {
   readonly options: RulesOptions
@@ -110,20 +110,36 @@ export class RulesJob {
     if (!isReached || intake.draining) return
     const held = intake.lanes.filter(({ open }) => open)
     await Promise.all(
-      held.map(({ partition }) =>
-        this.#inTurn(partition, () => intake.aside({ topic, partition }, () => this.#late(partition))),
-      ),
+      held.map(({ partition }) => this.#inTurn(partition, () => this.#closeSilent({ topic, partition }))),
     ).catch(() => undefined)
   }
 
-  async #late(partition: number): Promise<readonly OutgoingRecord[]> {
-    const { prefix, group, late = LATE_SECONDS } = this.#parts.options
+  async #closeSilent(at: TopicPartition): Promise<void> {
+    let turn: Turn | undefined
+    const isCommitted = await this.#parts.intake.aside(at, async () => {
+      turn = await this.#late(at.partition)
+      return this.#recordsOf(turn)
+    })
+    if (isCommitted && turn !== undefined) this.#count(turn.events)
+  }
+
+  async #late(partition: number): Promise<Turn> {
+    const { late = LATE_SECONDS } = this.#parts.options
     const standing = await this.#standing(partition)
-    const turn = standing.late({ now: Date.now() / 1000, since: this.#awaySince, late })
+    return standing.late({ now: Date.now() / 1000, since: this.#awaySince, late })
+  }
+
+  async #recordsOf({ events, standing }: Turn): Promise<readonly OutgoingRecord[]> {
+    const { prefix, group } = this.#parts.options
     const to = { wire: this.#wire, prefix, by: group }
-    const events = await Promise.all(turn.events.map((event) => eventMessage(event, to)))
-    this.#count(turn.events)
-    return [...events, ...turn.standing]
+    return [...(await Promise.all(events.map((event) => eventMessage(event, to)))), ...standing]
+  }
+
+  /** Once what came of a record is committed: what is lost is done again, and would count twice. */
+  #onceCommitted(work: Work, count: () => void): void {
+    void work.settled.then(() => {
+      if (!work.signal.aborted) count()
+    })
   }
 
   #count(events: readonly Event[]): void {
@@ -150,13 +166,11 @@ export class RulesJob {
       const standing = await persist(read, again)
       if (standing === undefined || work.signal.aborted) return
       const turn = standing.add(record)
-      const { prefix, group } = this.#parts.options
-      const to = { wire: this.#wire, prefix, by: group }
-      const encode = () => Promise.all(turn.events.map((event) => eventMessage(event, to)))
-      const events = await persist(encode, again)
-      work.end([...events, ...turn.standing])
-      this.counts.clips++
-      this.#count(turn.events)
+      work.end(await persist(() => this.#recordsOf(turn), again))
+      this.#onceCommitted(work, () => {
+        this.counts.clips++
+        this.#count(turn.events)
+      })
     } catch (thrown) {
       const error = asStanflowError(thrown)
       // Waited for in vain, as everything ends: the next process does it.
@@ -194,11 +208,11 @@ export class RulesJob {
     const { prefix, group } = options
     const attempts = Math.max(1, work.deaths)
     work.end([deadLetter(topicName(prefix, 'dead-letter'), work.at, work.record, { error, attempts, group })])
-    metrics.deadLetter(error.code)
-    this.counts.deadLetters++
-    log.error(
-      { at: placeText(work.at, work.record.offset), code: error.code, reason: error.message },
-      'dead letter',
-    )
+    this.#onceCommitted(work, () => {
+      metrics.deadLetter(error.code)
+      this.counts.deadLetters++
+      const at = placeText(work.at, work.record.offset)
+      log.error({ at, code: error.code, reason: error.message }, 'dead letter')
+    })
   }
 }

@@ -97,9 +97,9 @@ export class Intake {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  /** Commits what follows from no record of a partition, while it is held. */
-  async aside(at: TopicPartition, make: () => Promise<readonly OutgoingRecord[]>): Promise<void> {
-    await this.#lanes.get(partitionKey(at))?.aside(make)
+  /** Commits what follows from no record of a partition, while it is held; resolves with whether it was committed. */
+  async aside(at: TopicPartition, make: () => Promise<readonly OutgoingRecord[]>): Promise<boolean> {
+    return (await this.#lanes.get(partitionKey(at))?.aside(make)) ?? false
   }
 
   /** Nothing new is begun. */

@@ -152,15 +152,20 @@ export class Lane {
 
   /**
    * Commits what follows from no record, in a transaction of its own. `make` is asked once nothing that was given waits to be
-   * committed; where its records come to nothing, the lane is lost as after any transaction that fails.
+   * committed; where its records come to nothing, the lane is lost as after any transaction that fails. Resolves with whether
+   * they were committed.
    */
-  aside(make: () => Promise<readonly OutgoingRecord[]>): Promise<void> {
-    return this.#enqueue(async () => {
+  async aside(make: () => Promise<readonly OutgoingRecord[]>): Promise<boolean> {
+    let isCommitted = false
+    await this.#enqueue(async () => {
       await this.#commit()
       if (this.#state !== 'open') return
       const records = await make()
-      if (records.length > 0) await this.#transact({ ...this.#standing, records, done: [] })
+      if (records.length === 0) return
+      await this.#transact({ ...this.#standing, records, done: [] })
+      isCommitted = true
     })
+    return isCommitted
   }
 
   /**
