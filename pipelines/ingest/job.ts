@@ -19,7 +19,7 @@ import {
 import { samplingSlug } from '../../src/connect/files/layout.js'
 import type { Event } from '../../src/domain.js'
 import type { ModelInfo } from '../../src/engine/engine.js'
-import type { StanflowError } from '../../src/errors.js'
+import { asStanflowError, type StanflowError } from '../../src/errors.js'
 import type { FfmpegPrograms } from '../../src/media/ffmpeg/find.js'
 import { LIMITS } from '../../src/media/limits.js'
 import { checkHwaccel } from '../../src/media/live/hwaccel.js'
@@ -302,7 +302,17 @@ export class IngestJob {
 
   /** Cameras as they are to be, whenever that changes. */
   async #follow(): Promise<void> {
-    for await (const cameras of this.#parts.hooks.changes ?? []) void this.#cameras.become(cameras)
+    const { hooks, log } = this.#parts
+    const told = (error: unknown): void => {
+      const { code, message: reason } = asStanflowError(error)
+      log.error({ code, reason }, 'cameras are not as they are to be')
+    }
+    try {
+      for await (const cameras of hooks.changes ?? []) this.#cameras.become(cameras).catch(told)
+    } catch (error) {
+      told(error)
+      log.error('changes of cameras are not followed any more: they stay as they are')
+    }
   }
 
   get #room(): number {
