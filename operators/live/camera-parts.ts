@@ -22,8 +22,11 @@ export interface CameraParts {
   readonly onPiece?: (piece: StreamPiece) => void
   /** Every clip that is not dropped, in the order of the stream, once its labels are known. */
   readonly onClip?: (clip: SeenClip) => void
-  /** The camera is let go, for good; clips that were cut may still come. */
-  readonly close?: () => Promise<void>
+  /**
+   * The camera is let go, for good; clips that were cut may still come, unless it `isRemoved`: then there is no such camera any
+   * more, here or in the next run.
+   */
+  readonly close?: (isRemoved: boolean) => Promise<void>
   /** Every clip that was cut has come, or never will: nothing is called after this. */
   readonly settle?: () => Promise<void>
 }

@@ -70,8 +70,10 @@ export class CameraRules implements CameraParts {
     if (events.length > 0 || isDue) this.#save()
   }
 
-  async close(): Promise<void> {
+  async close(isRemoved: boolean): Promise<void> {
     clearInterval(this.#looking)
+    // Nobody will look after it any more.
+    if (isRemoved) this.#finish()
     await this.#evidence?.close()
     this.#save()
     const facts = this.#gate?.facts
@@ -86,11 +88,16 @@ export class CameraRules implements CameraParts {
     const { address, loop } = this.#camera
     // A file is over when it is over; a camera goes on, whatever happens to this process.
     if (address.kind === 'file' && !loop) {
-      this.#tell(this.#book.finish(this.#source), 0)
-      this.#options.states.put(this.#source, {})
+      this.#finish()
     } else this.#save()
     await this.#outgoing
     await this.#options.states.settled()
+  }
+
+  /** What goes on is closed, and nothing is kept. */
+  #finish(): void {
+    this.#tell(this.#book.finish(this.#source), 0)
+    this.#options.states.put(this.#source, {})
   }
 
   /** `end`: of the clip that led to them. */

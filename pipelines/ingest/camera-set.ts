@@ -43,7 +43,7 @@ export class CameraSet {
       if (isDeepStrictEqual(byId.get(id), slot.settings)) continue
       this.#studio.log.info({ camera: id }, 'camera let go')
       this.#slots.delete(id)
-      gone.set(id, this.#leave(slot))
+      gone.set(id, this.#leave(slot, !byId.has(id)))
     }
     const begun = wanted.flatMap((settings) => {
       if (this.#slots.has(settings.id)) return []
@@ -83,8 +83,8 @@ export class CameraSet {
     await Promise.all([...[...this.#slots.values()].map(({ done }) => done), ...this.#leaving])
   }
 
-  async #leave(slot: CameraSlot): Promise<void> {
-    const left = slot.stop().then(() => slot.done)
+  async #leave(slot: CameraSlot, isRemoved: boolean): Promise<void> {
+    const left = slot.stop(isRemoved).then(() => slot.done)
     this.#leaving.add(left)
     await left
     this.#leaving.delete(left)

@@ -41,9 +41,9 @@ export class CameraSlot {
   }
 
   /** Resolves once it cuts no more clips. */
-  async stop(): Promise<void> {
+  async stop(isRemoved = false): Promise<void> {
     this.#stopping.abort()
-    await this.#camera?.stop()
+    await this.#camera?.stop(isRemoved)
   }
 
   async #run(

@@ -63,6 +63,7 @@ export class IngestedCamera {
   readonly #isOn: (unixSeconds: number) => boolean
   #isUp = false
   #isOver = false
+  #isRemoved = false
   #newest: number | undefined
 
   constructor(settings: CameraSettings, studio: Studio) {
@@ -75,7 +76,7 @@ export class IngestedCamera {
     this.ended = this.#run()
     this.done = this.ended.finally(async () => {
       this.#isOver = true
-      await this.parts.close?.().catch((error: unknown) => {
+      await this.parts.close?.(this.#isRemoved).catch((error: unknown) => {
         studio.log.error({ camera: settings.id, reason: String(error) }, 'camera not let go in order')
       })
     })
@@ -94,7 +95,8 @@ export class IngestedCamera {
   }
 
   /** Resolves once it cuts no more clips. */
-  stop(): Promise<void> {
+  stop(isRemoved = false): Promise<void> {
+    this.#isRemoved = isRemoved
     this.#stopping.abort()
     return this.ended
   }

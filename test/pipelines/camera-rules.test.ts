@@ -74,6 +74,19 @@ const parse = ({ stdout }: Finished) =>
     .split('\n')
     .map((line) => JSON.parse(line) as { readonly type: string } & EventRecord)
 
+/** Events that a folder has by now, in the order they were written. */
+async function eventsIn(to: string): Promise<EventRecord[]> {
+  const names = await readdir(to, { recursive: true }).catch(() => [])
+  const files = names.filter((name) => name.endsWith('.jsonl') && name.startsWith('events')).sort()
+  const texts = await Promise.all(files.map((name) => readFile(join(to, name), 'utf8')))
+  return texts.flatMap((text) =>
+    text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as EventRecord),
+  )
+}
+
 describe('rules at cameras', () => {
   test('open and close events with an MP4 that has the moment and a picture of it; a gate misses nothing', async (t) => {
     await writeFile(join(dir, 'cameras.yaml'), CAMERAS)
@@ -160,17 +173,7 @@ describe('rules at cameras', () => {
       join(dir, 'all.yaml'),
     ]
     const quick = ['--window', '1s', '--stride', '500ms', '--frames', '4', '--checkpoint', '1s']
-    const happened = async (): Promise<EventRecord[]> => {
-      const names = await readdir(to, { recursive: true }).catch(() => [])
-      const files = names.filter((name) => name.endsWith('.jsonl') && name.startsWith('events')).sort()
-      const texts = await Promise.all(files.map((name) => readFile(join(to, name), 'utf8')))
-      return texts.flatMap((text) =>
-        text
-          .trim()
-          .split('\n')
-          .map((line) => JSON.parse(line) as EventRecord),
-      )
-    }
+    const happened = () => eventsIn(to)
     const count = async (kind: string) => (await happened()).filter((event) => event.kind === kind).length
     for (const [turn, signal] of (['SIGKILL', 'SIGTERM'] as const).entries()) {
       const { child, finished } = start([...args, ...quick])
@@ -188,5 +191,54 @@ describe('rules at cameras', () => {
       [await count('camera-up'), await count('rule-opened'), await count('rule-closed')],
       [2, 1, 0],
     )
+  })
+
+  test('what goes on at a camera that is removed is closed, and nothing of it is kept', async (t) => {
+    await renderVideo(join(dir, 'reds.mp4'), {
+      codec: 'h264',
+      gop: 30,
+      filter: 'color=red:size=96x96:rate=10:duration=4',
+    })
+    const file = join(dir, 'changing.yaml')
+    const cameras = (...ids: string[]): Promise<void> =>
+      writeFile(
+        file,
+        [
+          `labels: [${LABELS}]`,
+          'window: 1s\nstride: 500ms\nframes: 4\nloop: true',
+          'rules: [{name: all, labels: [a red square, an empty picture, a blue circle], threshold: 0.5, gap: hold}]',
+          `cameras: [${ids.map((id) => `{id: ${id}, url: reds.mp4}`).join(', ')}]`,
+        ].join('\n'),
+      )
+    await cameras('stays', 'goes')
+    const to = join(dir, 'removed')
+    const { child, finished } = start(['ingest', '--cameras', file, '--to', to, '--checkpoint', '1s'])
+    t.after(() => child.kill('SIGKILL'))
+    const kinds = async (id: string): Promise<string[]> =>
+      (await eventsIn(to))
+        .filter(({ source, rule }) => source === `camera:${id}` && rule === 'all')
+        .map(({ kind }) => kind)
+    const has = async (kind: string, ...ids: string[]): Promise<void> => {
+      const deadline = Date.now() + 120_000
+      for (const id of ids) {
+        while (!(await kinds(id)).includes(kind)) {
+          assert.ok(Date.now() < deadline && child.exitCode === null, JSON.stringify(await eventsIn(to)))
+          await sleep(200)
+        }
+      }
+    }
+    await has('rule-opened', 'stays', 'goes')
+    await cameras('stays')
+    await has('rule-closed', 'goes')
+    child.kill('SIGTERM')
+    const { code, stderr } = await finished
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(await kinds('goes'), ['rule-opened', 'rule-closed'])
+    assert.deepEqual(await kinds('stays'), ['rule-opened'])
+    const kept = async (id: string) => {
+      const text = await readFile(join(to, 'rule-state', `${id}.json`), 'utf8')
+      return Object.keys((JSON.parse(text) as { watches: object }).watches)
+    }
+    assert.deepEqual([await kept('goes'), await kept('stays')], [[], ['all']])
   })
 })
