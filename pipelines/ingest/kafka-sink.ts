@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { samplingSlug } from '../../src/connect/files/layout.js'
 import type { KafkaClient, OutgoingRecord, Producer } from '../../src/connect/kafka/client.js'
 import { eventMessage } from '../../src/connect/kafka/event-record.js'
@@ -6,8 +5,8 @@ import { openKafka } from '../../src/connect/kafka/open.js'
 import type { TopicName } from '../../src/connect/kafka/topics.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
 import type { Event } from '../../src/domain.js'
-import { asStanflowError, type ErrorCode } from '../../src/errors.js'
-import { pauseMs } from '../../src/persist.js'
+import type { ErrorCode } from '../../src/errors.js'
+import { type Again, patience, persist } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
 import { awaitBroker, reachCluster } from '../cluster.js'
 import { resultRecords } from '../consume/result-records.js'
@@ -24,7 +23,7 @@ const FINAL: readonly ErrorCode[] = [
   'KAFKA_TOO_LARGE',
   'INTERNAL',
 ]
-const [FIRST_WAIT_MS, MOST_WAIT_MS] = [200, 10_000] as const
+const PAUSES = { first: 200, most: 10_000 }
 
 export interface KafkaSinkOptions extends KafkaOptions {
   readonly topics: readonly TopicName[]
@@ -40,15 +39,18 @@ export class KafkaOut {
   readonly client: KafkaClient
   readonly wire: Wire
   readonly prefix: string
-  readonly #options: KafkaSinkOptions
+  readonly #again: Again
   #producer: Promise<Producer> | undefined
 
   private constructor(client: KafkaClient, options: KafkaSinkOptions) {
-    const { prefix, registry } = options
+    const { prefix, registry, log, giveUp: signal } = options
     this.client = client
     this.prefix = prefix
     this.wire = new Wire({ prefix, ...(registry !== undefined && { registry }) })
-    this.#options = options
+    this.#again = patience({
+      ...{ signal, ...PAUSES },
+      onWait: ({ code, message: reason }) => log.warn({ code, reason }, 'results wait for the broker'),
+    })
   }
 
   /** Waits for a broker that is away. @throws StanflowError KAFKA_*, STOPPED */
@@ -65,24 +67,15 @@ export class KafkaOut {
 
   /** Sends records in order; tries until they are there. @throws StanflowError where that is hopeless, or given up */
   async send(make: () => Promise<readonly OutgoingRecord[]>): Promise<void> {
-    for (let tries = 0; ; tries++) {
-      try {
-        const records = await make()
-        this.#producer ??= this.client.producer()
-        return await (await this.#producer).send(records)
-      } catch (thrown) {
-        const error = asStanflowError(thrown)
-        const before = this.#producer
-        this.#producer = undefined
-        await before?.then((producer) => producer.close()).catch(() => undefined)
-        const { log, giveUp } = this.#options
-        if (FINAL.includes(error.code) || giveUp.aborted) throw error
-        log.warn({ code: error.code, reason: error.message }, 'results wait for the broker')
-        await sleep(pauseMs(tries, FIRST_WAIT_MS, MOST_WAIT_MS), undefined, { signal: giveUp }).catch(
-          () => undefined,
-        )
-      }
+    const step = async (): Promise<void> => {
+      const records = await make()
+      this.#producer ??= this.client.producer()
+      await (await this.#producer).send(records)
     }
+    await persist(step, async (error, tries) => {
+      await this.#letGo()
+      return !FINAL.includes(error.code) && this.#again(error, tries)
+    })
   }
 
   sendEvents(events: readonly Event[]): Promise<void> {
@@ -93,8 +86,15 @@ export class KafkaOut {
   }
 
   async close(): Promise<void> {
-    await this.#producer?.then((producer) => producer.close()).catch(() => undefined)
+    await this.#letGo()
     await this.client.close()
+  }
+
+  /** A producer that failed is not to be trusted any more. */
+  async #letGo(): Promise<void> {
+    const before = this.#producer
+    this.#producer = undefined
+    await before?.then((producer) => producer.close()).catch(() => undefined)
   }
 }
 

@@ -11,6 +11,7 @@ import { S3 } from '../../../src/connect/s3/client.js'
 import { renderVideo } from '../../../src/media/encode.js'
 import { silentLog } from '../../../src/telemetry/log.js'
 import { Topics } from '../../harness/ingest/topics.js'
+import { freePort } from '../../support/child.js'
 import { start } from '../../support/cli.js'
 import { FaultProxy } from '../../support/fault-proxy.js'
 import { camera, eventually, ingestOptions, RunningIngest } from '../../support/ingest.js'
@@ -128,9 +129,11 @@ test('a drain ends though the bucket does not answer, and what it did not take c
 
 test('a drain ends though the broker is gone: the summary says what came of every clip', async () => {
   const topics = await Topics.start(1)
+  const port = await freePort()
   const args = [
     ...['ingest', join(dir, 'a.mp4'), '--loop', '--window', '1s', '--stride', '500ms', '--frames', '4'],
     ...['--to', `kafka://${topics.brokers}`, '--prefix', topics.prefix, '--json'],
+    ...['--listen', `127.0.0.1:${port}`],
   ]
   const { child, finished } = start(args)
   try {
@@ -155,6 +158,8 @@ test('a drain ends though the broker is gone: the summary says what came of ever
     )
     await topics.broker.kill()
     await eventually(() => said.includes('results wait for the broker'), 90, about)
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    assert.match(metrics, /^stanflow_waits_total\{code="KAFKA_\w+".*\} [1-9]/m)
     child.kill('SIGTERM')
     const { code, stdout } = await within(DRAIN_SECONDS, finished)
     assert.equal(code, 0, said)
