@@ -128,12 +128,12 @@ test('a camera that sends garbage', async () => {
   await the(victim).tell('garbage 0.2')
   await sleep(1500)
   await the(victim).tell('garbage 0')
+  /** A machine that is slow is so with every camera: the other one says what is new. */
+  const newest = (): number => running.shown.get('steady')?.at(-1)?.time ?? Number.POSITIVE_INFINITY
   const isWell = (): boolean => {
     const { spelled = 0, time = 0 } = running.shown.get('victim')?.at(-1) ?? {}
     return (
-      running.clipsOf('victim').length >= clips + 4 &&
-      Math.abs(spelled - time) < 1 &&
-      time > Date.now() / 1000 - 2
+      running.clipsOf('victim').length >= clips + 4 && Math.abs(spelled - time) < 1 && time > newest() - 2
     )
   }
   await eventually(isWell, 90, () => running.said.slice(-8).join(''))
