@@ -16,6 +16,9 @@ import type { Failures } from './failures.js'
 import { momentOf } from './jpeg-clip.js'
 import { samplingOf, videoOf } from './requests.js'
 
+/** Characters; longer than any path. */
+const MOST_SOURCE = 8192
+
 /** What a record asks for. */
 export interface Request {
   readonly errand: Errand
@@ -89,8 +92,12 @@ export class Orders {
 
   async #order({ at }: Work, value: Buffer): Promise<Order> {
     const { wire, prefix } = this.#options
-    if (at.topic === topicName(prefix, 'clips')) return { clip: await wire.decode('clip', value) }
-    return { video: await wire.decode('video', value) }
+    const order =
+      at.topic === topicName(prefix, 'clips')
+        ? { clip: await wire.decode('clip', value) }
+        : { video: await wire.decode('video', value) }
+    assertSource('clip' in order ? order.clip.source : order.video.source)
+    return order
   }
 
   async #request(order: Order, errand: Errand): Promise<Request> {
@@ -104,6 +111,13 @@ export class Orders {
     const video = await failures.persist(errand, () => videoOf(order.video, places))
     return { errand, video, sampling, slug: samplingSlug(sampling) }
   }
+}
+
+/** It goes into every result, and twice: one that is too long for their topics would end whoever sends it. */
+function assertSource({ length }: string): void {
+  if (length <= MOST_SOURCE) return
+  const sentence = `The source's name has ${length} characters; ${MOST_SOURCE} are the most.`
+  throw new StanflowError('KAFKA_SCHEMA', sentence)
 }
 
 function quarantined({ deaths, at, record }: Work, attempts: number): StanflowError {

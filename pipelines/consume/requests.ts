@@ -5,6 +5,9 @@ import type { Sampling, Video } from '../../src/domain.js'
 import { StanflowError } from '../../src/errors.js'
 import { localPath, type Places } from '../places.js'
 
+/** Seconds: as many windows as a fast camera has pictures. */
+const LEAST_STRIDE = 0.01
+
 /**
  * The video that a record asks for, as it is now.
  * @throws StanflowError INPUT_*, S3_*, KAFKA_SCHEMA
@@ -36,6 +39,10 @@ export function samplingOf(sample: SampleRecord | null, own: Sampling): Sampling
   if (kind === 'uniform') return { kind, frames }
   if (length === null || !(length > 0) || (stride !== null && !(stride > 0))) {
     throw new StanflowError('KAFKA_SCHEMA', 'The request is for windows without a length.')
+  }
+  if ((stride ?? length) < LEAST_STRIDE) {
+    const sentence = `The request is for a window every ${stride ?? length} s; ${LEAST_STRIDE} s is the least.`
+    throw new StanflowError('KAFKA_SCHEMA', sentence)
   }
   return { kind, frames, length, stride: stride ?? length }
 }

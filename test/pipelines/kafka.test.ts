@@ -15,6 +15,7 @@ import { retry } from '../../pipelines/retry.js'
 import { submit } from '../../pipelines/submit.js'
 import { type TailRecord, tail } from '../../pipelines/tail.js'
 import { createTopics, listTopics } from '../../pipelines/topics.js'
+import type { OutgoingRecord } from '../../src/connect/kafka/client.js'
 import { openKafka } from '../../src/connect/kafka/open.js'
 import type { EmbeddingRecord, LabelsRecord } from '../../src/connect/kafka/records.js'
 import { TOPIC_NAMES, type TopicName } from '../../src/connect/kafka/topics.js'
@@ -170,6 +171,36 @@ for (const wire of ['JSON', 'Avro'] as const) {
     )
   })
 }
+
+test('records that are made to end a consumer are dead letters, or clips like others', async () => {
+  const prefix = topicPrefix()
+  const { cluster, all, consumeUntil } = jobs(prefix)
+  await createTopics({ ...cluster, partitions: 1 })
+  const { records } = await clipRecords(prefix, 4)
+  const [first, second, third, fourth] = records as [
+    OutgoingRecord,
+    OutgoingRecord,
+    OutgoingRecord,
+    OutgoingRecord,
+  ]
+  const source = 's'.repeat(900_000)
+  const named = { ...(JSON.parse(String(second.value)) as object), source }
+  const client = await openKafka({ brokers })
+  await (await client.producer()).send([
+    first,
+    // It would be twice in a result, which is then larger than a topic takes.
+    { ...second, key: null, value: Buffer.from(JSON.stringify(named)) },
+    // Goes into the dead letter as it is.
+    { ...second, key: Buffer.alloc(1_000_000, 0xff), value: Buffer.alloc(0) },
+    { ...third, headers: { traceparent: 'x'.repeat(1_100_000) } },
+    fourth,
+  ])
+  await client.close()
+  const { deadLetters } = await consumeUntil(3, 2)
+  assert.equal(deadLetters, 2)
+  const codes = (await all('dead-letter')).map(({ value }) => (value as { readonly code: string }).code)
+  assert.deepEqual(codes, ['KAFKA_SCHEMA', 'KAFKA_SCHEMA'])
+})
 
 test('a registry that is away is waited for: nothing becomes a dead letter for it', async () => {
   const prefix = topicPrefix()

@@ -36,10 +36,13 @@ export function headersOf({
   }
 }
 
+/** As W3C writes them; whatever else a record brings goes no further, be it only for its size. */
+const PARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
+const MOST_STATE = 512
+
 /** Trace context that came with a record. */
 export function traceOf({ traceparent, tracestate }: Headers): Pick<Envelope, 'traceparent' | 'tracestate'> {
-  return {
-    ...(traceparent !== undefined && { traceparent }),
-    ...(tracestate !== undefined && { tracestate }),
-  }
+  if (traceparent === undefined || !PARENT.test(traceparent)) return {}
+  const isFit = tracestate !== undefined && tracestate.length <= MOST_STATE
+  return { traceparent, ...(isFit && { tracestate }) }
 }

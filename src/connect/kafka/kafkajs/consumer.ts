@@ -160,7 +160,8 @@ export class KafkaJsConsumer implements Consumer {
 function consumed({ offset, key, value, headers, timestamp }: kafkajs.KafkaMessage): ConsumedRecord {
   const texts: Record<string, string> = {}
   for (const [name, given] of Object.entries(headers ?? {})) {
-    const one = Array.isArray(given) ? given[0] : given
+    // A header may be there without a value, which the type of kafkajs does not know.
+    const one = (Array.isArray(given) ? given[0] : given) ?? undefined
     if (one !== undefined) texts[name] = one.toString()
   }
   return {

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import kafkajs from 'kafkajs'
+import type kafkajs from 'kafkajs'
 import type { Checkpoint, OutgoingRecord, Producer, Transaction, TransactionalProducer } from '../client.js'
 import { kafkaError, protocolType, within } from '../errors.js'
-
-const { Partitioners } = kafkajs
+import { partitioner } from './partitioner.js'
 
 /** A transaction costs 200 ms with kafkajs's own pauses: it begins before the last one's markers are written, and is told to wait. */
 const QUICK: kafkajs.RetryOptions = {
@@ -35,7 +34,7 @@ export class KafkaJsProducer implements Producer {
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
-      createPartitioner: Partitioners.DefaultPartitioner,
+      createPartitioner: partitioner,
       retry: { initialRetryTime: 50, maxRetryTime: 2000, retries: 12 },
     })
     this.#compression = compression
@@ -73,7 +72,7 @@ export class KafkaJsTransactional implements TransactionalProducer {
       transactionTimeout: timeout,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
-      createPartitioner: Partitioners.DefaultPartitioner,
+      createPartitioner: partitioner,
       retry: QUICK,
     })
     this.#compression = compression
