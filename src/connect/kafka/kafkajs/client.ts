@@ -13,6 +13,7 @@ import type { Compression, KafkaSettings, SaslSettings } from '../settings.js'
 import { KafkaJsAdmin } from './admin.js'
 import { registerCodecs } from './codecs.js'
 import { KafkaJsConsumer } from './consumer.js'
+import { quickHeaders } from './headers.js'
 import { KafkaJsProducer, KafkaJsTransactional } from './producer.js'
 
 const { CompressionTypes, Kafka, logLevel } = kafkajs
@@ -30,6 +31,7 @@ const RETRY: kafkajs.RetryOptions = { initialRetryTime: 100, retries: 6, maxRetr
 const CLOSE_MS = 5000
 
 registerCodecs()
+quickHeaders()
 
 /** kafkajs, pure JavaScript. */
 export class KafkaJsClient implements KafkaClient {
