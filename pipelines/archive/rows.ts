@@ -55,13 +55,7 @@ export class Rows {
     if (topic !== topicName(prefix, 'embeddings')) {
       return { ...facts, kind: 'labels', value: named(await wire.decode('label', value)) }
     }
-    const embedding = named(await wire.decode('embedding', value))
-    const { dim, vector, clip_id } = embedding
-    if (vector.length !== 4 * dim) {
-      const sentence = `The vector of ${clip_id} has ${vector.length} bytes, and ${dim} numbers take ${4 * dim}.`
-      throw new StanflowError('KAFKA_SCHEMA', sentence)
-    }
-    return { ...facts, kind: 'embeddings', value: embedding }
+    return { ...facts, kind: 'embeddings', value: named(await wire.decode('embedding', value)) }
   }
 
   async #bury(at: TopicPartition, record: ConsumedRecord, error: StanflowError): Promise<void> {
@@ -74,8 +68,19 @@ export class Rows {
   }
 }
 
+interface Named {
+  readonly model_digest: string
+  readonly sampling: string
+  readonly label_set?: string
+}
+
 /** What becomes part of a file's name must not lead elsewhere. @throws StanflowError KAFKA_SCHEMA */
-function named<T extends { readonly sampling: string }>(value: T): T {
-  if (/^[\w.-]+$/.test(value.sampling)) return value
-  throw new StanflowError('KAFKA_SCHEMA', `${JSON.stringify(value.sampling)} is no name of a sampling.`)
+function named<T extends Named>(value: T): T {
+  for (const name of ['model_digest', 'sampling', 'label_set'] as const) {
+    const text = value[name]
+    if (text === undefined || /^[\w.-]+$/.test(text)) continue
+    const sentence = `${JSON.stringify(text.slice(0, 80))} is no ${name.replace('_', ' ')}.`
+    throw new StanflowError('KAFKA_SCHEMA', sentence)
+  }
+  return value
 }

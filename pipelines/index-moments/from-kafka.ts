@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { partitionKey } from '../../src/connect/kafka/client.js'
+import { placeText } from '../../src/connect/kafka/dead-letter.js'
 import { openKafka } from '../../src/connect/kafka/open.js'
 import { type ReadRecord, readTopics } from '../../src/connect/kafka/read-topic.js'
 import type { EmbeddingRecord, LabelsRecord } from '../../src/connect/kafka/records.js'
 import { topicName } from '../../src/connect/kafka/topics.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
-import type { ErrorCode } from '../../src/errors.js'
+import { asStanflowError, type ErrorCode, StanflowError } from '../../src/errors.js'
 import { patience, persist } from '../../src/persist.js'
 import { silentLog } from '../../src/telemetry/log.js'
 import type { BehindFacts } from '../../src/telemetry/metrics.js'
@@ -87,16 +88,14 @@ export async function fromKafka(options: FollowOptions, feed: Feed, hooks: Index
         if (!waiting.has(partitionKey(record))) {
           waiting.set(partitionKey(record), { topic, partition, behind: 0, since: timestamp })
         }
-        // Undefined where it is the record that is wrong.
-        const result = await persist(() => decoder.decode(record), again).catch(() => undefined)
-        if (result === undefined) {
+        const result = await persist(() => decoder.decode(record), again).catch(asStanflowError)
+        const refused = result instanceof StanflowError ? result : await take(feed, result)
+        if (refused !== undefined) {
           if (signal.aborted) break
-          log.error(
-            { at: partitionKey(record), offset: String(record.offset) },
-            'passed over: it cannot be read',
-          )
+          const { code, message: reason } = refused
+          log.error({ at: placeText(record, record.offset), code, reason }, 'passed over: it cannot be read')
           feed.unreadable()
-        } else await take(feed, result)
+        }
         writer.mark({ key: markOf(record), value: String(record.offset + 1n) })
         feed.read()
         next = records.next()
@@ -145,16 +144,20 @@ class Decoder {
   }
 }
 
-/** @throws StanflowError INDEX_MODEL, after what came before it was written */
-async function take(feed: Feed, { kind, value }: Result): Promise<void> {
+/** Answers with what is wrong with the record. @throws StanflowError INDEX_MODEL, after what came before it was written */
+async function take(feed: Feed, { kind, value }: Result): Promise<StanflowError | undefined> {
   const { writer } = feed
   const modelDigest = value.model_digest
-  if (!feed.wants(modelDigest)) return
+  if (!feed.wants(modelDigest)) return undefined
   const { clip_id: clipId, source, clip_index: clipIndex, start, end, sampling } = value
   if (kind === 'labels') {
     const own = { clipId, modelDigest, labelSet: value.label_set, labels: value.labels }
     await feed.label({ ...own, early: true }, value)
-    return
+    return undefined
+  }
+  if (!(await writer.fits(modelDigest, value.dim))) {
+    const sentence = `The index has other vectors of the model ${modelDigest.slice(0, 12)} than those of ${value.dim} numbers.`
+    return new StanflowError('KAFKA_SCHEMA', sentence)
   }
   try {
     await writer.admit(modelDigest, value.dim)
@@ -168,4 +171,5 @@ async function take(feed: Feed, { kind, value }: Result): Promise<void> {
   await feed.add({
     ...{ clipId, source, clipIndex, start, end, frameTimes, modelDigest, sampling, vector, origin: '' },
   })
+  return undefined
 }

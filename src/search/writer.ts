@@ -59,6 +59,13 @@ export class IndexWriter {
     return this.#clips.size + this.#labels.size + this.#framed.size
   }
 
+  /** Whether vectors of so many numbers can be this model's, as far as the index knows it. */
+  async fits(digest: string, dim: number): Promise<boolean> {
+    await this.#load()
+    const known = this.#alike(digest)
+    return known === undefined || (known.digest === digest && known.dim === dim)
+  }
+
   /**
    * Whether clips of this model may go in; makes room for them where they may.
    * @throws StanflowError INDEX_MODEL
@@ -71,7 +78,7 @@ export class IndexWriter {
     if (known !== undefined && (known.name !== undefined || facts.name === undefined)) return known
     if (known === undefined && this.#models.size > 0 && !beside)
       throw foreign(digest, [...this.#models.values()])
-    const same = [...this.#models.values()].find((model) => model.digest.slice(0, 12) === digest.slice(0, 12))
+    const same = this.#alike(digest)
     if (same !== undefined && same.digest !== digest) throw otherWidth(same, dim)
     const added = await index.addModel({ digest, dim, ...facts })
     this.#models.set(digest, added)
@@ -161,6 +168,11 @@ export class IndexWriter {
     await index.mark([...marks].map(([key, value]) => ({ key, value })))
     await this.#forget(joined)
     onWritten?.({ added, changed })
+  }
+
+  /** The model whose clips are in the table that those of `digest` would be in. */
+  #alike(digest: string): IndexedModel | undefined {
+    return [...this.#models.values()].find((model) => model.digest.slice(0, 12) === digest.slice(0, 12))
   }
 
   async #load(): Promise<void> {

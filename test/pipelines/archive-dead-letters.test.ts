@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type ArchiveOptions, archive } from '../../pipelines/archive.js'
+import type { EmbeddingRecord } from '../../src/connect/kafka/records.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
 import { ownTopics } from './consume/support.js'
 
@@ -16,14 +17,17 @@ before(async () => {
 after(() => rm(dir, { recursive: true, force: true }))
 
 /** Embeddings in one partition, by how many bytes their vector of one number has: 4 is sound, 3 is not. */
-async function archived(...lengths: number[]) {
+const archived = (...lengths: number[]) =>
+  archivedOf(lengths.map((length) => ({ vector: Buffer.alloc(length) })))
+
+async function archivedOf(given: readonly Partial<EmbeddingRecord>[]) {
   const { prefix, cluster, send, all } = await ownTopics(1)
   const wire = new Wire({ prefix })
   const clip = { source: 's', clip_index: 0, start: 0, end: 1, frame_times: [0] }
-  const values = lengths.map((length, n) =>
+  const values = given.map((own, n) =>
     wire.encode('embedding', {
       ...{ ...clip, clip_id: `c${n}`, model_digest: DIGEST, sampling: 'uniform-1', dim: 1 },
-      vector: Buffer.alloc(length),
+      ...{ vector: Buffer.alloc(4), ...own },
     }),
   )
   const topic = `${prefix}embeddings`
@@ -59,4 +63,18 @@ test('so are those behind good ones whose file could not be written', async () =
   const { records, deadLetters } = await archive(options)
   assert.deepEqual([records, deadLetters], [2, 0])
   assert.equal(await letters(), 2)
+})
+
+test('no name in a record leads out of the archive', async () => {
+  const { options, to, letters } = await archivedOf([
+    { model_digest: '/../../../..' },
+    { sampling: '/../../../out' },
+    {},
+  ])
+  const { records, deadLetters } = await archive(options)
+  assert.deepEqual([records, deadLetters, await letters()], [1, 2, 2])
+  assert.deepEqual(
+    (await readdir(to)).filter((name) => name !== 'embeddings' && !name.startsWith('.')),
+    [],
+  )
 })

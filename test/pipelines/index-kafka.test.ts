@@ -8,7 +8,15 @@ import { createTopics } from '../../pipelines/topics.js'
 import { openKafka } from '../../src/connect/kafka/open.js'
 import { inFolder } from '../connect/files/support.js'
 import { killIndexer } from '../harness/index-kills.js'
-import { clipId, embeddingRecord, labelsRecord, MODEL, OTHER_MODEL, outgoing } from '../search/records.js'
+import {
+  clipId,
+  DIM,
+  embeddingRecord,
+  labelsRecord,
+  MODEL,
+  OTHER_MODEL,
+  outgoing,
+} from '../search/records.js'
 import { start } from '../support/cli.js'
 import { sharedBroker, topicPrefix } from '../support/kafka.js'
 
@@ -71,6 +79,31 @@ test('another model in the topic stops the indexer, with what came before it kep
           [false, 1, false],
           [true, 3, true],
         ],
+      )
+    }),
+  ))
+
+test('embeddings whose numbers are not as many as they say, or as their model has, are passed over', () =>
+  inFolder((dir) =>
+    withTopics(async ({ prefix, send }) => {
+      const good = embeddingRecord(1)
+      const hostile = [
+        ...[-1, 0, DIM + 1, 2 ** 31 - 1].map((dim) => ({ ...good, dim })),
+        { ...good, dim: 2, vector: good.vector.subarray(0, 8) },
+        { ...good, model_digest: `${MODEL.slice(0, 12)}${OTHER_MODEL.slice(12)}` },
+      ]
+      await send([{ clip: good }])
+      await send(hostile.map((clip, n) => ({ clip: { ...clip, clip_id: clipId(100 + n) } })))
+      await send([{ clip: embeddingRecord(2) }, { labels: labelsRecord(2) }])
+      const to = join(dir, 'index')
+      const kafka = { kafka: { brokers: [broker] }, prefix }
+      const options = { from: 'kafka://', to, kafka, untilQuiet: 1.5, beside: true }
+      const { added, read, unreadable } = await indexMoments(options)
+      assert.deepEqual([added, read, unreadable], [2, 9, hostile.length])
+      const models = await indexModels({ to })
+      assert.deepEqual(
+        models.map(({ digest, dim, clips }) => [digest, dim, clips]),
+        [[MODEL, DIM, 2]],
       )
     }),
   ))

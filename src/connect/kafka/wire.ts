@@ -3,7 +3,7 @@ import avsc, { type Schema, type Type } from 'avsc'
 import { StanflowError } from '../../errors.js'
 import { checkBounds } from './avro-bounds.js'
 import { fromJson, toJson } from './json.js'
-import type { ValueName, Values } from './records.js'
+import type { EmbeddingRecord, ValueName, Values } from './records.js'
 import { Registry } from './registry.js'
 import { type TopicName, topicName } from './topics.js'
 
@@ -71,6 +71,12 @@ export class Wire {
 
   /** @throws StanflowError KAFKA_SCHEMA where the record is at fault; KAFKA_NO_REGISTRY, KAFKA_REGISTRY, KAFKA_AUTH */
   async decode<N extends ValueName>(name: N, bytes: Buffer | null): Promise<Values[N]> {
+    const value = await this.#decode(name, bytes)
+    if (name === 'embedding') requireWhole(value as EmbeddingRecord)
+    return value
+  }
+
+  async #decode<N extends ValueName>(name: N, bytes: Buffer | null): Promise<Values[N]> {
     if (bytes === null || bytes.length === 0)
       throw new StanflowError('KAFKA_SCHEMA', 'The record has no value.')
     if (bytes[0] === BRACE) {
@@ -142,6 +148,13 @@ export class Wire {
   #subject(name: ValueName): string {
     return `${topicName(this.#prefix, TOPIC_OF[name])}-value`
   }
+}
+
+/** Readers make room for as many numbers as an embedding says it has. */
+function requireWhole({ clip_id, dim, vector }: EmbeddingRecord): void {
+  if (dim > 0 && vector.length === 4 * dim) return
+  const sentence = `The vector of ${clip_id.slice(0, 80)} has ${vector.length} bytes, which are not ${dim} numbers of four.`
+  throw new StanflowError('KAFKA_SCHEMA', sentence)
 }
 
 /** Asks once; a failure is forgotten, so that the next one asks again. */

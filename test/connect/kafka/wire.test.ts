@@ -79,6 +79,13 @@ describe('values as JSON', () => {
     await assert.rejects(wire.decode('video', Buffer.from('plain')), code('KAFKA_SCHEMA'))
     await assert.rejects(wire.decode('video', null), code('KAFKA_SCHEMA'))
   })
+
+  test('of an embedding have as many numbers as they say', async () => {
+    for (const dim of [-1, 0, 7, 9, 2 ** 31 - 1]) {
+      const bytes = await wire.encode('embedding', { ...VALUES.embedding, dim })
+      await assert.rejects(wire.decode('embedding', bytes), code('KAFKA_SCHEMA'))
+    }
+  })
 })
 
 describe('values as Avro with a real registry', () => {
