@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { deadLetterFacts, inputAgain } from '../src/connect/kafka/dead-letter.js'
+import type { Admin, ConsumedRecord, OutgoingRecord } from '../src/connect/kafka/client.js'
+import { deadLetterFacts, inputAgain, placeText, recordBytes } from '../src/connect/kafka/dead-letter.js'
 import { Intake } from '../src/connect/kafka/delivery/intake.js'
 import { openKafka } from '../src/connect/kafka/open.js'
 import { readTopics } from '../src/connect/kafka/read-topic.js'
@@ -25,9 +26,15 @@ export interface Retried {
   readonly attempts: number
 }
 
+/** A dead letter that cannot be sent again. */
+export interface LeftOut extends Retried {
+  readonly reason: string
+}
+
 export interface RetryHooks {
   readonly signal?: AbortSignal
   readonly onRetried?: (letter: Retried) => void
+  readonly onLeftOut?: (letter: LeftOut) => void
 }
 
 /** No dead letter has come for so long: that were all. */
@@ -35,23 +42,21 @@ const QUIET_MS = 1500
 const STEP_MS = 100
 const DEATHS = 1000
 
-/** Dead letters → their topics again, each exactly once; answers with how many. */
+/**
+ * Dead letters → their topics again, each exactly once; answers with how many. One that its topic cannot take is told, and
+ * passed over like those that were sent.
+ */
 export async function retry(options: RetryOptions, hooks: RetryHooks = {}): Promise<number> {
   const { kafka, prefix, group, dryRun, sessionTimeout, max = Number.POSITIVE_INFINITY } = options
   const client = await openKafka(kafka)
   let count = 0
   try {
     const admin = await client.admin()
+    const inputs = new Inputs(admin, hooks)
     const topics = await requireTopics(admin, prefix, ['dead-letter'])
     if (dryRun) {
-      for await (const { key, headers } of readTopics({
-        client,
-        admin,
-        topics,
-        from: { group },
-        toEnd: true,
-      })) {
-        if (tell(key, headers)) count++
+      for await (const letter of readTopics({ client, admin, topics, from: { group }, toEnd: true })) {
+        if ((await inputs.of(letter)) !== undefined) count++
         if (count >= max) break
       }
       return count
@@ -65,9 +70,9 @@ export async function retry(options: RetryOptions, hooks: RetryHooks = {}): Prom
     const quiet = endWhenQuiet(intake)
     try {
       for await (const work of intake.works()) {
-        const again = inputAgain(work.record)
+        const again = await inputs.of(work.record)
         work.end(again === undefined ? [] : [again])
-        if (tell(work.record.key, work.record.headers)) count++
+        if (again !== undefined) count++
         if (count >= max) break
       }
     } finally {
@@ -79,13 +84,53 @@ export async function retry(options: RetryOptions, hooks: RetryHooks = {}): Prom
   } finally {
     await client.close()
   }
+}
 
-  function tell(key: Buffer | null, headers: Readonly<Record<string, string>>): boolean {
-    const facts = deadLetterFacts(headers)
-    if (facts === undefined) return false
+/** What is to be sent of dead letters. */
+class Inputs {
+  readonly #admin: Admin
+  readonly #hooks: RetryHooks
+  /** Bytes that a record may have, by topic. */
+  readonly #limits = new Map<string, Promise<number>>()
+
+  constructor(admin: Admin, hooks: RetryHooks) {
+    this.#admin = admin
+    this.#hooks = hooks
+  }
+
+  /** Tells of it; undefined where nothing is to be sent. */
+  async of(record: ConsumedRecord): Promise<OutgoingRecord | undefined> {
+    const facts = deadLetterFacts(record.headers)
+    if (facts === undefined) return undefined
     const { topic, code, message, attempts } = facts
-    hooks.onRetried?.({ key: key === null ? null : key.toString(), topic, code, message, attempts })
-    return true
+    const letter = { key: record.key?.toString() ?? null, topic, code, message, attempts }
+    const again = inputAgain(record)
+    if (again === undefined) {
+      const place = placeText(facts, facts.offset)
+      const reason = `only the beginning of its ${facts.cutBytes} bytes was kept; the whole was at ${place}`
+      this.#hooks.onLeftOut?.({ ...letter, reason })
+      return undefined
+    }
+    const [bytes, most] = [recordBytes(again), await this.#limit(topic)]
+    if (bytes > most) {
+      const reason = `it has ${bytes} bytes unpacked, and max.message.bytes of its topic is ${most}`
+      this.#hooks.onLeftOut?.({ ...letter, reason })
+      return undefined
+    }
+    this.#hooks.onRetried?.(letter)
+    return again
+  }
+
+  #limit(topic: string): Promise<number> {
+    const known = this.#limits.get(topic) ?? this.#ask(topic)
+    this.#limits.set(topic, known)
+    return known
+  }
+
+  /** Who may not ask, or asks for a topic that is not there, hears of it when it is sent. */
+  async #ask(topic: string): Promise<number> {
+    const config = await this.#admin.topicConfig(topic).catch(() => undefined)
+    return Number(config?.['max.message.bytes']) || Number.POSITIVE_INFINITY
   }
 }
 

@@ -11,6 +11,7 @@ Examples:
   stanflow retry --max 10
 
 Dead letters go back to the topic they came from, each exactly once; which were sent is remembered by the group.
+What its topic cannot take is left out: inputs of more than 10 MiB unpacked, of which letters keep the beginning.
 `
 
 export function addRetryCommand(program: Command): void {
@@ -43,7 +44,13 @@ async function run(command: Command): Promise<void> {
       ...{ dryRun, sessionTimeout, group: config.group ?? groupName(prefix, 'retry') },
       ...(max !== undefined && { max }),
     }
+    let left = 0
     const count = await retry(options, {
+      onLeftOut: (letter) => {
+        left++
+        const text = `left out ${letter.key ?? '-'} of ${letter.topic}: ${letter.reason} (${letter.code}, ${letter.message})`
+        process.stdout.write(`${json ? JSON.stringify({ event: 'left-out', ...letter }) : printable(text)}\n`)
+      },
       signal: drain.signal,
       onRetried: (letter) => {
         const { key, topic, code, message, attempts } = letter
@@ -51,8 +58,9 @@ async function run(command: Command): Promise<void> {
         process.stdout.write(`${json ? JSON.stringify({ event: 'retried', ...letter }) : printable(text)}\n`)
       },
     })
-    const text = `${plural(count, 'dead letter')} ${dryRun ? 'would be sent' : 'sent'} again`
-    process.stdout.write(`${json ? JSON.stringify({ event: 'done', count, dryRun }) : text}\n`)
+    const rest = left === 0 ? '' : `, ${left} left out`
+    const text = `${plural(count, 'dead letter')} ${dryRun ? 'would be sent' : 'sent'} again${rest}`
+    process.stdout.write(`${json ? JSON.stringify({ event: 'done', count, leftOut: left, dryRun }) : text}\n`)
   } finally {
     drain.release()
   }

@@ -16,8 +16,10 @@ import { submit } from '../../pipelines/submit.js'
 import { type TailRecord, tail } from '../../pipelines/tail.js'
 import { createTopics, listTopics } from '../../pipelines/topics.js'
 import type { OutgoingRecord } from '../../src/connect/kafka/client.js'
+import type { DeadLetterFacts } from '../../src/connect/kafka/dead-letter.js'
 import { openKafka } from '../../src/connect/kafka/open.js'
 import type { EmbeddingRecord, LabelsRecord } from '../../src/connect/kafka/records.js'
+import type { Compression } from '../../src/connect/kafka/settings.js'
 import { TOPIC_NAMES, type TopicName } from '../../src/connect/kafka/topics.js'
 import { renderVideo } from '../../src/media/encode.js'
 import { clipRecords } from '../harness/feed.js'
@@ -45,9 +47,9 @@ before(async () => {
 })
 after(() => rm(dir, { recursive: true, force: true }))
 
-function jobs(prefix: string, registry?: string) {
+function jobs(prefix: string, registry?: string, compression?: Compression) {
   const cluster = {
-    ...({ kafka: { brokers }, prefix } as const),
+    ...({ kafka: { brokers, ...(compression && { compression }) }, prefix } as const),
     ...(registry !== undefined && { registry }),
   }
   const consuming: ConsumeOptions = {
@@ -201,6 +203,58 @@ test('records that are made to end a consumer are dead letters, or clips like ot
   assert.equal(deadLetters, 2)
   const codes = (await all('dead-letter')).map(({ value }) => (value as { readonly code: string }).code)
   assert.deepEqual(codes, ['KAFKA_SCHEMA', 'KAFKA_SCHEMA'])
+})
+
+test('of what unpacks to more than any topic takes the dead letter has the beginning, which is not sent again', async () => {
+  const prefix = topicPrefix()
+  const { cluster, all, consumeUntil } = jobs(prefix, undefined, 'none')
+  await createTopics({ ...cluster, partitions: 1 })
+  const { records } = await clipRecords(prefix, 2)
+  const [first, second] = records as [OutgoingRecord, OutgoingRecord]
+  const client = await openKafka({ brokers, compression: 'gzip' })
+  const producer = await client.producer()
+  const text = `{"source":"${'x'.repeat(40_000_000)}"}`
+  await producer.send([first])
+  await producer.send([
+    { ...first, key: 'large', value: Buffer.from(text), headers: { stanflow_cut_bytes: '7' } },
+  ])
+  // Fits among the dead letters, but not unpacked among the videos.
+  const wide = Buffer.alloc(5_000_000, 32)
+  await producer.send([{ topic: `${prefix}videos`, key: 'wide', value: wide, headers: {} }])
+  await producer.send([
+    { ...first, key: 'junk', value: Buffer.from('junk'), headers: { stanflow_cut_bytes: '7' } },
+  ])
+  await producer.send([second])
+  const { clips, deadLetters } = await consumeUntil(2, 3)
+  assert.deepEqual([clips, deadLetters], [2, 3])
+  const facts = (await all('dead-letter')).map(({ key, value }) => ({ key, ...(value as DeadLetterFacts) }))
+  const sizes = Object.fromEntries(facts.map(({ key, cutBytes }) => [key, cutBytes]))
+  const [large, wideLetter, junk] = [sizes.large, sizes.wide, sizes.junk]
+  assert.ok(large !== undefined && large > text.length, `${large}`)
+  assert.deepEqual([wideLetter, junk], [undefined, undefined])
+  await client.close()
+
+  const again = { ...cluster, group: `${prefix}retry`, sessionTimeout: 6 }
+  for (const dryRun of [true, false]) {
+    const [sent, left]: [string[], string[]] = [[], []]
+    const count = await retry(
+      { ...again, dryRun },
+      {
+        onRetried: ({ key }) => void sent.push(key ?? ''),
+        onLeftOut: ({ key, reason }) => void left.push(`${key} ${reason}`),
+      },
+    )
+    assert.deepEqual([count, sent, left.length], [1, ['junk'], 2])
+    assert.ok(
+      left.some((one) => /^large only the beginning .*clips\[0\]@1$/.test(one)),
+      String(left),
+    )
+    assert.ok(
+      left.some((one) => /^wide it has 50\d+ bytes unpacked/.test(one)),
+      String(left),
+    )
+  }
+  assert.equal(await retry({ ...again, dryRun: false }), 0)
 })
 
 test('a registry that is away is waited for: nothing becomes a dead letter for it', async () => {

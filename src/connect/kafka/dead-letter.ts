@@ -6,9 +6,15 @@ import {
   partitionKey,
   type TopicPartition,
 } from './client.js'
+import { LARGE } from './topics.js'
 
 const MARK = 'stanflow_'
 const ATTEMPTS = `${MARK}attempts`
+const CUT = `${MARK}cut_bytes`
+/** Of what is cut, so much is kept of key, value and headers each: enough to see what it was. */
+const KEPT_BYTES = 16_384
+/** Of a batch, of a record and of a header, beside what is in them; rather too much. */
+const [BATCH_BYTES, RECORD_BYTES, HEADER_BYTES] = [70, 50, 10]
 
 /** What a dead letter says beside the input itself. */
 export interface DeadLetterFacts {
@@ -22,9 +28,14 @@ export interface DeadLetterFacts {
   readonly attempts: number
   readonly failedAt: string
   readonly group: string
+  /** Bytes of the input, where its dead letter holds but the beginning of it. */
+  readonly cutBytes?: number
 }
 
-/** An input that failed, key, value and headers as it came, with the why in headers. */
+/**
+ * An input that failed, key, value and headers as it came, with the why in headers. Of one that is larger than any topic of
+ * stanflow's takes, as records may be that come packed, only the beginning.
+ */
 export function deadLetter(
   to: string,
   at: TopicPartition,
@@ -44,7 +55,40 @@ export function deadLetter(
     group,
   }
   const added = Object.fromEntries(Object.entries(facts).map(([name, value]) => [MARK + name, value]))
-  return { topic: to, key: record.key, value: record.value, headers: { ...record.headers, ...added } }
+  const own = { ...record, headers: without(record.headers, (name) => name.startsWith(MARK)) }
+  const { key, value, headers } = kept(own)
+  return { topic: to, key, value, headers: { ...headers, ...added } }
+}
+
+type Input = Pick<OutgoingRecord, 'value' | 'headers'> & { readonly key: Buffer | null }
+
+/** What a record takes in its topic, at most, where it is not packed. */
+export function recordBytes({ key, value, headers }: Input): number {
+  const inside = (key?.length ?? 0) + (value?.length ?? 0) + headersBytes(headers)
+  return BATCH_BYTES + RECORD_BYTES + inside
+}
+
+function kept({ key, value, headers }: Input): Input {
+  const bytes = recordBytes({ key, value, headers })
+  if (bytes <= LARGE) return { key, value, headers }
+  let room = KEPT_BYTES
+  const few = without(headers, (name, text) => {
+    const isOver = headersBytes({ [name]: text }) > room
+    if (!isOver) room -= headersBytes({ [name]: text })
+    return isOver
+  })
+  const [begun, beginning] = [key, value].map((whole) => whole?.subarray(0, KEPT_BYTES) ?? null)
+  return { key: begun ?? null, value: beginning ?? null, headers: { ...few, [CUT]: String(bytes) } }
+}
+
+const without = (headers: Headers, isOut: (name: string, text: string) => boolean): Headers =>
+  Object.fromEntries(Object.entries(headers).filter(([name, text]) => !isOut(name, text)))
+
+function headersBytes(headers: Headers): number {
+  let bytes = 0
+  for (const [name, text] of Object.entries(headers))
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(text) + HEADER_BYTES
+  return bytes
 }
 
 /** How often an input was tried before it was sent again. */
@@ -66,15 +110,16 @@ export function deadLetterFacts(headers: Headers): DeadLetterFacts | undefined {
     attempts: attemptsOf(headers),
     failedAt: of('failed_at'),
     group: of('group'),
+    ...(headers[CUT] !== undefined && { cutBytes: Number(headers[CUT]) }),
   }
 }
 
-/** The input of a dead letter, to be tried again: it keeps how often it was tried. */
-export function inputAgain(record: ConsumedRecord): OutgoingRecord | undefined {
-  const facts = deadLetterFacts(record.headers)
-  if (facts === undefined) return undefined
-  const kept = Object.entries(record.headers).filter(([name]) => name === ATTEMPTS || !name.startsWith(MARK))
-  return { topic: facts.topic, key: record.key, value: record.value, headers: Object.fromEntries(kept) }
+/** The input of a dead letter that holds all of it, to be tried again: it keeps how often it was tried. */
+export function inputAgain({ key, value, headers }: ConsumedRecord): (Input & OutgoingRecord) | undefined {
+  const facts = deadLetterFacts(headers)
+  if (facts === undefined || facts.cutBytes !== undefined) return undefined
+  const own = without(headers, (name) => name !== ATTEMPTS && name.startsWith(MARK))
+  return { topic: facts.topic, key, value, headers: own }
 }
 
 /** `stanflow.videos[3]@17` */

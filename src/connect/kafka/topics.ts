@@ -2,8 +2,8 @@ import type { TopicSpec } from './client.js'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
-/** A clip of 64 frames of 150 kB each fits. */
-const LARGE = 10 * 1024 * 1024
+/** Bytes of the largest records. A clip of 64 frames of 150 kB each fits. */
+export const LARGE = 10 * 1024 * 1024
 
 export const TOPIC_NAMES = [
   ...(['videos', 'clips', 'embeddings', 'labels', 'events', 'dead-letter'] as const),
