@@ -34,6 +34,12 @@ for (const name of ['avro: clip', 'avro: label', 'avro: writer schemas']) {
   })
 }
 
+test('mutants of what an RTSP camera answers: a real ingest, and its good camera, do not mind', async () => {
+  const report = await run('rtsp', 5)
+  assert.ok(isClean(report), report.findings.join('\n'))
+  assert.equal(report.taken + report.refused, 5)
+})
+
 /** What each planted fault has to show up as. */
 const SEEN: Readonly<Record<PlantedFault, (report: DoorReport) => boolean>> = {
   crash: ({ crashes }) => crashes > 0,
@@ -51,6 +57,11 @@ for (const planted of ['crash', 'unnamed', 'neighbour'] as const) {
     assert.ok(SEEN[planted](report), JSON.stringify({ ...report, findings: [] }))
   })
 }
+
+test('an ingest that is killed amid hostile cameras is found', async () => {
+  const report = await run('rtsp', 1, { planted: 'crash' })
+  assert.ok(SEEN.crash(report), JSON.stringify(report))
+})
 
 test('what mutants found stays found', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'stanflow-found-'))
