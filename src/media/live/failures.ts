@@ -16,16 +16,28 @@ const MEANINGS: readonly (readonly [RegExp, ErrorCode])[] = [
 const CHATTER =
   /Metadata:|encoder +:|Duration:|Stream #|Stream mapping|^Output #|^Input #|Press \[q\]|muxing overhead|^frame=|^ *$|Exiting normally|No meaningful edit list|Last message repeated|corrupt decoded frame|concealing/
 
+/** How a connection's ffmpeg ended. */
+export interface Ending {
+  readonly hadFrames: boolean
+  /** Where nobody asked it to end. */
+  readonly signal: NodeJS.Signals | null
+}
+
 /** Why a connection came to nothing, from what ffmpeg last said. */
-export function failure(said: readonly string[], address: LiveAddress, hadFrames: boolean): StanflowError {
+export function failure(
+  said: readonly string[],
+  address: LiveAddress,
+  { hadFrames, signal }: Ending,
+): StanflowError {
   const lines = said.filter((line) => !CHATTER.test(line)).map((line) => redacted(line, address))
   const text = lines.join('\n')
+  const cause = text === '' ? {} : { cause: text.slice(-2000) }
+  if (signal !== null)
+    return new StanflowError('MEDIA_CRASH', `${address.shown}: ffmpeg ended with ${signal}`, cause)
   const known = MEANINGS.find(([pattern]) => pattern.test(text))
   const code = known?.[1] ?? (hadFrames ? 'CAMERA_ENDED' : 'CAMERA_FAILED')
   const line = lines.find((one) => known?.[0].test(one) ?? /^\[/.test(one)) ?? lines.at(-1)
   const why = line === undefined ? '' : `: ${line.replace(/^\[[^\]]*\] /, '').trim()}`
   const what = hadFrames ? 'the stream ended' : 'it does not open'
-  return new StanflowError(code, `${address.shown}: ${what}${why}`, {
-    ...(text !== '' && { cause: text.slice(-2000) }),
-  })
+  return new StanflowError(code, `${address.shown}: ${what}${why}`, cause)
 }

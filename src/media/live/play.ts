@@ -23,8 +23,10 @@ const KEYFRAME_MS = 120_000
 /** Pieces that are kept until it is known what time it is. */
 const EARLY = 256
 /** mp4 has no place for some codecs: then frames come, and the stream itself does not. */
-const NO_CONTAINER =
-  /Could not find tag for codec|Could not write header|not currently supported in container/
+const NO_CONTAINER = /Could not find tag for codec|not currently supported in container/
+/** Nor for a stream that has not said how large its pictures are, which it may the next time: frames matter more only then. */
+const UNWRITTEN = /Could not write header/
+const MOST_UNWRITTEN = 3
 
 /** A camera that can be played, one connection at a time. */
 export interface LiveCamera {
@@ -52,6 +54,8 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
   // RTSP cameras tell the time of each picture in the stream that is copied; and where only keyframes are decoded, what
   // comes between them shows that the camera is there.
   let pieces = settings.onPiece !== undefined || address.kind === 'rtsp' || settings.keyframesOnly
+  /** Connections in a row whose stream could not be kept. */
+  let unwritten = 0
 
   async function* play(signal: AbortSignal): AsyncGenerator<LiveFrame, void, undefined> {
     const isDone = yield* connection(signal)
@@ -63,7 +67,7 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
     if (signal.aborted) return true
     const run = connections++
     clock.restart()
-    const command = liveCommand(settings, { pieces, byArrival })
+    const command = liveCommand(settings, { pieces: pieces && unwritten < MOST_UNWRITTEN, byArrival })
     // What other hardware decodes with reserves far more than it uses.
     const { memory } = settings.hwaccel === 'none' ? (settings.limits ?? LIMITS) : {}
     const within = limited(ffmpeg, { ...(memory !== undefined && { memory }) })
@@ -96,6 +100,7 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
         if (last !== undefined) refuseJump(shown.pts - last.pts, shown.wall - last.wall)
         else bytes.stallMs = isPaced ? KEYFRAME_MS : settings.silence * 1000
         last = shown
+        unwritten = 0
         decoded = performance.now()
         const time = clock.frame(shown.pts, shown.wall)
         const change = shown.change === undefined ? {} : { change: shown.change }
@@ -104,11 +109,8 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
       await Promise.all([ended, talk.over()])
       if (signal.aborted) return true
       if (last !== undefined && hasEnd(address.kind) && child.exitCode === 0) return true
-      if (last === undefined && pieces && talk.lines.some((line) => NO_CONTAINER.test(line))) {
-        pieces = false
-        settings.onNote?.('the stream cannot be kept as MP4; frames are not affected')
-      }
-      throw failure(talk.lines, address, last !== undefined)
+      if (last === undefined && command.pieces) learn(talk.lines)
+      throw failure(talk.lines, address, { hadFrames: last !== undefined, signal: child.signalCode })
     } catch (error) {
       throw named(error, last !== undefined)
     } finally {
@@ -140,6 +142,18 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
     const pipe = child.stdio[3] as Readable
     pipe.on('error', () => undefined)
     pipe.on('data', (chunk: Buffer) => reader.push(chunk))
+  }
+
+  /** Why a connection of which the stream was to be kept gave no frame. */
+  function learn(said: readonly string[]): void {
+    if (said.some((line) => NO_CONTAINER.test(line))) {
+      pieces = false
+      settings.onNote?.('the stream cannot be kept as MP4; frames are not affected')
+    } else if (said.some((line) => UNWRITTEN.test(line)) && ++unwritten === MOST_UNWRITTEN) {
+      settings.onNote?.(
+        'the stream does not say how large its pictures are: it is not kept in the next connection',
+      )
+    }
   }
 
   function refuseJump(stream: number, here: number): void {

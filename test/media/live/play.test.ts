@@ -10,7 +10,10 @@ import { findFfmpeg } from '../../../src/media/ffmpeg/find.js'
 import { parseAddress } from '../../../src/media/live/address.js'
 import { type LiveCamera, liveCamera } from '../../../src/media/live/play.js'
 import type { LiveSettings } from '../../../src/media/live/settings.js'
+import { HostileCamera, type Hostility } from '../../harness/fuzz/rtsp/hostile-camera.js'
+import { answerBytes } from '../../harness/fuzz/rtsp/reader.js'
 import { TestCamera } from '../../support/camera.js'
+import { children } from '../../support/processes.js'
 
 let dir: string
 before(async () => {
@@ -89,6 +92,64 @@ test('where only keyframes are decoded, a camera that hangs is lost as any other
       for await (const _ of camera.play(new AbortController().signal)) there.hang()
     })()
     await assert.rejects(playing, /no picture for 3 s/)
+  } finally {
+    await there.stop()
+  }
+})
+
+/** A camera that ends its first connections before it says how large its pictures are. */
+async function untold(port: number, connections: number): Promise<HostileCamera> {
+  let left = connections
+  const kind = (): Hostility =>
+    left-- <= 0
+      ? {}
+      : {
+          answer: (answer, out) => {
+            const sdp = answer.body.toString('latin1').replace(/;?sprop-parameter-sets=[^;\r\n]*/, '')
+            out.write(answerBytes({ ...answer, body: Buffer.from(sdp, 'latin1') }))
+          },
+          frame: (_, out) => out.reset(),
+        }
+  return HostileCamera.start(port, kind, 1)
+}
+
+for (const [times, kept] of [
+  [1, [true]],
+  [3, [false, true]],
+] as const) {
+  test(`a stream of unknown size, ${times} in a row: is it kept in the connections after? ${kept.join(', ')}`, async () => {
+    const there = await TestCamera.start({ size: '160x120', rate: 10 })
+    const between = await untold(there.port, times)
+    let pieces = 0
+    try {
+      const { play } = await cameraOf(`rtsp://127.0.0.1:${between.port}/cam`, { onPiece: () => pieces++ })
+      const frames = async (wanted: number): Promise<void> => {
+        let n = 0
+        for await (const _ of play(new AbortController().signal)) if (++n === wanted) break
+      }
+      for (let n = 0; n < times; n++) await assert.rejects(frames(1), /does not open/)
+      const found: boolean[] = []
+      for (let n = 0; n < kept.length; n++) {
+        pieces = 0
+        await frames(10)
+        found.push(pieces > 0)
+      }
+      assert.deepEqual(found, kept)
+    } finally {
+      await Promise.all([between.stop(), there.stop()])
+    }
+  })
+}
+
+test('an ffmpeg that crashed is named as that', async () => {
+  const there = await TestCamera.start({ size: '160x120', rate: 10 })
+  try {
+    const { play } = await cameraOf(there.url)
+    const playing = (async () => {
+      for await (const _ of play(new AbortController().signal))
+        for (const { pid } of await children('ffmpeg')) process.kill(pid, 'SIGSEGV')
+    })()
+    await assert.rejects(playing, /ffmpeg ended with SIGSEGV/)
   } finally {
     await there.stop()
   }

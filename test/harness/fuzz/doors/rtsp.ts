@@ -41,7 +41,14 @@ interface Mutant {
 }
 
 type Counts = {
-  -readonly [Key in 'taken' | 'refused' | 'unnamed' | 'crashes' | 'hangs' | 'neighboursLost']: DoorReport[Key]
+  -readonly [Key in
+    | 'taken'
+    | 'refused'
+    | 'contained'
+    | 'unnamed'
+    | 'crashes'
+    | 'hangs'
+    | 'neighboursLost']: DoorReport[Key]
 }
 
 /** Answers of a real camera, mutated on their way to `stanflow ingest`, which has a good camera beside them. */
@@ -53,7 +60,15 @@ export const RTSP_DOOR: Door = {
     const home = await mkdtemp(join(tmpdir(), 'stanflow-fuzz-rtsp-'))
     const random = new Random(seed)
     const peak = new PeakMemory()
-    const counts: Counts = { taken: 0, refused: 0, unnamed: 0, crashes: 0, hangs: 0, neighboursLost: 0 }
+    const counts: Counts = {
+      taken: 0,
+      refused: 0,
+      contained: 0,
+      unnamed: 0,
+      crashes: 0,
+      hangs: 0,
+      neighboursLost: 0,
+    }
     const findings: string[] = []
     const codes = new Map<string, number>()
     const picture = { size: '160x90', rate: 10 }
@@ -83,7 +98,7 @@ export const RTSP_DOOR: Door = {
         )
       }
       say(`rtsp: ${JSON.stringify(Object.fromEntries(codes))}`)
-      const report = { door: 'rtsp', mutants, contained: 0, ...counts }
+      const report = { door: 'rtsp', mutants, ...counts }
       return { ...report, worstMiB: peak.mebibytes, mostMiB: MOST_MIB, findings }
     } finally {
       await Promise.all([victim.stop(), good.stop()])
@@ -132,8 +147,11 @@ async function batch({ home, some, peak, planted, counts, codes }: Batch): Promi
   await until(() => run.isReady || run.hasEnded, READY_MS)
   const since = performance.now()
   if (planted === 'crash') run.kill('SIGKILL')
+  // The good camera, too, may take its time to open.
+  await until(() => run.hasEnded || run.story(GOOD).clips.length > 0, MOST_MS)
+  const opened = performance.now()
   const isSettled = (): boolean => some.every(({ id }) => wasHeardOf(run.story(id)))
-  await until(() => run.hasEnded || (performance.now() - since > LEAST_MS && isSettled()), MOST_MS)
+  await until(() => run.hasEnded || (performance.now() - opened > LEAST_MS && isSettled()), MOST_MS)
   const [seconds, stoppedAt] = [(performance.now() - since) / 1000, Date.now() / 1000]
   const hasCrashed = run.hasEnded
   if (planted === 'hang') run.kill('SIGSTOP')
@@ -161,7 +179,8 @@ async function batch({ home, some, peak, planted, counts, codes }: Batch): Promi
     if (unnamed !== undefined) {
       counts.unnamed++
       findings.push(`rtsp ${id}, ${name}: ${unnamed.code}, ${unnamed.reason.slice(0, 500)}`)
-    } else if (clips.length > 0) counts.taken++
+    } else if (troubles.some(({ code }) => code === 'MEDIA_CRASH')) counts.contained++
+    else if (clips.length > 0) counts.taken++
     else if (troubles.length > 0) counts.refused++
     else if (!hasCrashed) {
       counts.hangs++
@@ -171,7 +190,7 @@ async function batch({ home, some, peak, planted, counts, codes }: Batch): Promi
   const lost = hasCrashed || end === undefined ? undefined : neighbourLoss(run, stoppedAt)
   if (lost !== undefined) {
     counts.neighboursLost++
-    findings.push(`rtsp: the good camera ${lost}, beside ${all}`)
+    findings.push(`rtsp: the good camera ${lost}, ${JSON.stringify(run.countsOf(GOOD))}, beside ${all}`)
   }
   return findings
 }
