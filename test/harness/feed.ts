@@ -7,7 +7,8 @@ import { Wire } from '../../src/connect/kafka/wire.js'
 import { renderVideo } from '../../src/media/encode.js'
 
 export const FRAMES = 4
-const VIDEO_KINDS = 3
+/** So many clips, and videos, show something else; then it begins again. */
+export const [CLIP_KINDS, VIDEO_KINDS] = [16, 3]
 const CAMERAS = 40
 
 /** One result: by source and start. */
@@ -20,7 +21,7 @@ export async function clipRecords(
 ): Promise<{ records: OutgoingRecord[]; keys: string[] }> {
   const wire = new Wire({ prefix })
   const pictures = await Promise.all(
-    Array.from({ length: 16 }, (_, n) =>
+    Array.from({ length: CLIP_KINDS }, (_, n) =>
       sharp({
         create: {
           width: 64,

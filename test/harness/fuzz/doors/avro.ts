@@ -15,7 +15,7 @@ const IDS = [0, 1, 2, 3, 4, 5, 6, 7, 0x7fffffff, 0x80000000, 0xffffffff]
 let own: Promise<Registry> | undefined
 
 /** Address of a registry that ends with this process. */
-async function ownRegistry(): Promise<string> {
+export async function ownRegistry(): Promise<string> {
   own ??= Registry.start()
   return (await own).url
 }
