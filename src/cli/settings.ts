@@ -20,9 +20,10 @@ export function addSettings(command: Command, keys?: readonly ConfigKey[]): Comm
   }
   return command
     .addOption(
-      new Option('--config <file>', 'read settings from this file instead of ./stanflow.yaml').helpGroup(
-        'Run:',
-      ),
+      new Option(
+        '--config <file>',
+        'read settings from this file (default: $STANFLOW_CONFIG, else ./stanflow.yaml)',
+      ).helpGroup('Run:'),
     )
     .addHelpOption(new Option('-h, --help', 'show this help').helpGroup('Run:'))
 }

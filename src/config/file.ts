@@ -6,6 +6,8 @@ import { mostSimilar } from './similar.js'
 import { readYamlText, type YamlProblem } from './yaml.js'
 
 export const CONFIG_FILE = 'stanflow.yaml'
+/** Names the file where no `--config` does. */
+export const CONFIG_VARIABLE = 'STANFLOW_CONFIG'
 
 /** A value as the file has it, and where. */
 export interface FileValue {
@@ -37,7 +39,7 @@ export async function readConfigFile(
       'CONFIG_INVALID',
       `The configuration file ${name} cannot be read (${cause.code}).`,
       {
-        hint: `Check the path given with --config, or leave it out to use ${CONFIG_FILE} here.`,
+        hint: `Check the path given with --config or ${CONFIG_VARIABLE}, or leave both out to use ${CONFIG_FILE} here.`,
         cause,
       },
     )

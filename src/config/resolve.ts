@@ -1,5 +1,5 @@
 import { StanflowError } from '../errors.js'
-import { type ConfigFile, readConfigFile } from './file.js'
+import { CONFIG_VARIABLE, type ConfigFile, readConfigFile } from './file.js'
 import { CONFIG_KEYS, type Config, type ConfigKey, configSchema, HIDDEN, type KeyInfo } from './schema.js'
 import { mostSimilar } from './similar.js'
 
@@ -21,7 +21,7 @@ export interface Sources {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Where `stanflow.yaml` is looked for. */
   readonly cwd: string
-  /** Read instead of `stanflow.yaml`; it must exist. */
+  /** Read instead of `stanflow.yaml` and of what `STANFLOW_CONFIG` names; it must exist. */
   readonly file?: string
 }
 
@@ -31,7 +31,9 @@ export interface Sources {
  */
 export async function resolveConfig(sources: Sources): Promise<Resolved> {
   const names = CONFIG_KEYS.map(({ name }) => name)
-  const file = await readConfigFile(sources.cwd, sources.file, names)
+  // By custom an empty variable counts as none.
+  const named = sources.file ?? (sources.env[CONFIG_VARIABLE] || undefined)
+  const file = await readConfigFile(sources.cwd, named, names)
   const given = new Map<ConfigKey, Given>()
   for (const key of CONFIG_KEYS) {
     const found = lookUp(key, sources, file)

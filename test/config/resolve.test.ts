@@ -62,6 +62,28 @@ test('paths in a file are relative to the file; lists of labels and the default 
   assert.deepEqual([day.config.model, day.config.labels], ['default', 'cat, a.txt dog'])
 })
 
+test('STANFLOW_CONFIG names the file where no flag does, and it must be there', async (t) => {
+  const cwd = await folderWith(t, {
+    'stanflow.yaml': 'top: 2\n',
+    'etc/site.yaml': 'top: 3\n',
+    'night.yaml': 'top: 4\n',
+  })
+  const top = async (named: string, more: Partial<Sources> = {}) => {
+    const { config, origins } = await resolveConfig(
+      sources(cwd, { env: { STANFLOW_CONFIG: named }, ...more }),
+    )
+    return [config.top, originName(origins.top)]
+  }
+  assert.deepEqual(await top('etc/site.yaml'), [3, 'etc/site.yaml:1'])
+  assert.deepEqual(await top(join(cwd, 'etc/site.yaml')), [3, `${join(cwd, 'etc/site.yaml')}:1`])
+  assert.deepEqual(await top('etc/site.yaml', { file: 'night.yaml' }), [4, 'night.yaml:1'])
+  assert.deepEqual(await top(''), [2, 'stanflow.yaml:1'], 'an empty variable says nothing')
+  const error = await refusal(top('etc/none.yaml'))
+  assert.equal(error.code, 'CONFIG_INVALID')
+  assert.match(error.message, /^The configuration file etc\/none\.yaml cannot be read \(ENOENT\)/)
+  assert.match(String(error.hint), /STANFLOW_CONFIG/)
+})
+
 test('an invalid value is refused in the name of who gave it', async (t) => {
   const cwd = await folderWith(t, { 'stanflow.yaml': 'top: 1\n\nframes: 65\n' })
   const file = await refusal(resolveConfig(sources(cwd)))

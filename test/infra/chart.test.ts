@@ -82,6 +82,7 @@ for (const values of VALUES) {
         const standsIn = variable.endsWith('_URL') ? 'https://example.org/x' : `whsec_${'A'.repeat(40)}`
         env[variable] = value ?? (variable === 'STANFLOW_REGISTRY' ? 'http://registry:8080' : standsIn)
       }
+      assert.equal(env.STANFLOW_CONFIG, flags.config, 'commands run in the pod by hand read what it reads')
       const { config: file, from, to, keep, untilQuiet, digest, beside, ...given } = flags
       const own =
         name === 'index' || name === 'alerts' ? given : { ...given, ...(to !== undefined && { to }) }

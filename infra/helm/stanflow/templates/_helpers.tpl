@@ -70,6 +70,8 @@ app.kubernetes.io/component: {{ .name }}
 {{/* Environment of every container: {root, values} */}}
 {{- define "stanflow.env" -}}
 {{- $v := .root.Values -}}
+# For commands that are run in the pod by hand.
+- { name: STANFLOW_CONFIG, value: /etc/stanflow/config/stanflow.yaml }
 - { name: STANFLOW_LOG_LEVEL, value: {{ $v.logLevel | quote }} }
 {{- with $v.otlpEndpoint }}
 - { name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ . | quote }} }
