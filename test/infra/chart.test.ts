@@ -215,12 +215,67 @@ test('nothing is reached and nothing reaches in but what a policy opens', () => 
     'default-deny',
     'from-metrics',
     'from-visitors',
-    ...['cameras', 'dns', 'kafka', 'otlp', 'registry', 's3', 'webhooks'].map((to) => `to-${to}`),
+    ...['cameras', 'dns', 'kafka', 'otlp', 'pod-identity', 'registry', 's3', 'webhooks'].map(
+      (to) => `to-${to}`,
+    ),
   ])
   const cameras = JSON.stringify(spec('to-cameras'))
   assert.ok(cameras.includes('["ingest"]') && cameras.includes('10.0.0.0/24') && !cameras.includes('consume'))
+  const identity = JSON.stringify(spec('to-pod-identity'))
+  assert.ok(identity.includes('{"port":80,') && identity.includes('169.254.170.23/32'))
+  assert.ok(identity.includes('"archive"') && !identity.includes('"alerts"'))
   const minimal = rendered().map(({ metadata }) => metadata.name)
   assert.ok(!minimal.includes('stanflow-from-metrics'), 'nobody is let in who was not named')
+  assert.ok(!minimal.includes('stanflow-to-pod-identity'))
+})
+
+test('a component runs the image of the registry that was named, with a card the one for cards', () => {
+  const images = (...args: string[]) =>
+    [...podsOf(rendered(...args))].map(([name, { containers }]) => [name, containers[0]?.image])
+  const gpu = 'consume.gpu.enabled=true,topics.create=false'
+  assert.deepEqual(images('--set', 'topics.create=false'), [
+    ['consume', 'registry.example.org/stanflow:0.1.0'],
+  ])
+  assert.deepEqual(images('--set', gpu), [['consume', 'registry.example.org/stanflow:0.1.0-cuda']])
+  assert.deepEqual(images('--set', `${gpu},image.tag=x`), [
+    ['consume', 'registry.example.org/stanflow:x-cuda'],
+  ])
+  const cuda = `${gpu},image.cuda.repository=cards.example.org/stanflow,image.cuda.tag=y`
+  assert.deepEqual(images('--set', cuda), [['consume', 'cards.example.org/stanflow:y']])
+})
+
+test('a component with a card computes on it, without waiting for TensorRT, unless it is told otherwise', () => {
+  const ways = (values: string, ...sets: string[]) =>
+    Object.fromEntries(
+      [...podsOf(rendered('-f', join(CHART, 'ci', values), ...sets.flatMap((set) => ['--set', set])))].map(
+        ([name, { containers }]) => [
+          name,
+          containers[0]?.args.filter((arg) => /^--(engine|device)=/.test(arg)).map((arg) => arg.slice(2)),
+        ],
+      ),
+    )
+  const cuda = ['device=cuda', 'engine=onnx']
+  const page = 'serve.enabled=true,serve.existingSecret=visitors'
+  assert.deepEqual(ways('gpu.yaml', page), { consume: cuda, serve: [], topics: [] })
+  assert.deepEqual(ways('gpu.yaml', 'consume.extraArgs={--device=tensorrt}').consume, [
+    'engine=onnx',
+    'device=tensorrt',
+  ])
+  assert.deepEqual(ways('gpu.yaml', 'consume.extraArgs={--device=cpu}').consume, ['device=cpu'])
+  assert.deepEqual(ways('gpu.yaml', 'config.engine=tfjs').consume, ['device=cuda'])
+  assert.deepEqual(ways('gpu.yaml', 'config.device=auto').consume, [])
+  assert.deepEqual(ways('labels-at-cameras.yaml').ingest, cuda)
+  assert.deepEqual(ways('everything.yaml').ingest, [], 'pictures are only cut there')
+})
+
+test('the page mounts the volume that its index is in', () => {
+  const claims = (...sets: string[]) =>
+    podsOf(rendered('-f', EVERYTHING, ...sets.flatMap((set) => ['--set', set])))
+      .get('serve')
+      ?.volumes.flatMap(({ persistentVolumeClaim: claim }) => (claim === undefined ? [] : [claim]))
+  assert.deepEqual(claims(), [{ claimName: 'index', readOnly: true }])
+  assert.deepEqual(claims('serve.existingClaim=copy'), [{ claimName: 'copy', readOnly: true }])
+  assert.deepEqual(claims('index.to=s3://results/index'), [])
 })
 
 test('another configuration replaces pods; another list of cameras does not', () => {
@@ -252,6 +307,30 @@ test('what is wrong with values is said, and nothing is rendered', () => {
       /password/,
     ],
     ['alerts.webhooks[0].name=a,alerts.webhooks[0].secret=hunter2', /secret/],
+    ['index.extraArgs[0]=--registry=http://user:hunter2@registry', /extraArgs/],
+    ['consume.extraArgs[0]=--registry=http://registry/?apiToken=hunter2', /extraArgs/],
+    ['otlpEndpoint=http://collector:4318/?token=hunter2', /otlpEndpoint/],
+    ['ingest.cameras.cameras[0].id=a,ingest.cameras.cameras[0].url=RTSP://u:hunter2@10.0.0.5/1', /url/],
+    [
+      'ingest.cameras.cameras[0].id=a,ingest.cameras.cameras[0].url=http://10.0.0.5/1?Password=hunter2',
+      /url/,
+    ],
+    ['image.repository=', /where you pushed the image/],
+    ['index.enabled=true,index.to=/index/m', /index.existingClaim is needed/],
+    ['index.enabled=true,index.to=/indexes,index.existingClaim=i', /index\/to/],
+    ['serve.enabled=true,serve.existingSecret=v,serve.index=/index/m', /serve.existingClaim is needed/],
+    ['config.device=cuda', /consume has no card/],
+    [
+      'config.device=cuda,consume.gpu.enabled=true,nightly.enabled=true,nightly.inputs={s3://aa/b},nightly.to=s3://aa/c',
+      /nightly has no card/,
+    ],
+    ['consume.keda.enabled=true', /kafka means another host/],
+    ['consume.keda.enabled=true,config.brokers=kafka-0.kafka:9092', /kafka-0.kafka means another host/],
+    [
+      'serve.enabled=true,serve.existingSecret=v,serve.ingress.enabled=true,serve.ingress.host=v.example.org,serve.ingress.tlsSecret=t',
+      /networkPolicy.serveFrom/,
+    ],
+    ['monitoring.podMonitor.enabled=true', /networkPolicy.metricsFrom/],
     ['podSecurity.runAsUser=0', /runAsUser/],
     ['consume.terminationGracePeriodSeconds=5', /terminationGracePeriodSeconds/],
     ['consume.resources.limits=null', /resources/],
@@ -274,6 +353,17 @@ test('what is wrong with values is said, and nothing is rendered', () => {
     assert.match(stderr, why, set)
     assert.equal(stdout, '')
   }
+})
+
+test("the README's values are all that its installation needs", async (t) => {
+  const readme = await readFile(join(ROOT, CHART, 'README.md'), 'utf8')
+  const values = /```yaml\n([^`]*)```/.exec(readme)?.[1] ?? assert.fail('there are none')
+  const file = join(await folderWith(t, { 'values.yaml': values }), 'values.yaml')
+  const { code, stdout, stderr } = helm('template', '-f', file)
+  assert.equal(code, 0, stderr)
+  // The chart is given a repository here anyway.
+  assert.ok((parse(values) as { image?: { repository?: string } }).image?.repository !== undefined)
+  assert.match(stdout, /image: "registry\.example\.org\/stanflow:0\.1\.0-cuda"/)
 })
 
 test('the schema of values knows the settings that there are, with what they may be, and describes every value', async () => {

@@ -8,6 +8,7 @@ const HELM = '.cache/bin/helm-3.22.0'
 
 export interface Container {
   readonly name: string
+  readonly image: string
   readonly args: readonly string[]
   readonly env: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: object }[]
   readonly securityContext?: object
@@ -33,6 +34,7 @@ export interface PodSpec {
     readonly configMap?: { readonly name: string }
     readonly secret?: { readonly secretName: string }
     readonly emptyDir?: object
+    readonly persistentVolumeClaim?: { readonly claimName: string; readonly readOnly?: boolean }
   }[]
 }
 
@@ -44,10 +46,11 @@ export interface Manifest {
   readonly data?: Readonly<Record<string, string>>
 }
 
-/** What helm says of the chart with these files of values and `--set`s. */
+/** What helm says of the chart with what no installation goes without, these files of values and `--set`s. */
 export function helm(command: 'template' | 'lint', ...args: readonly string[]) {
   const name = command === 'template' ? ['stanflow'] : []
-  const more = command === 'template' ? ['--namespace', 'video', '--kube-version', '1.37'] : []
+  const own = ['--namespace', 'video', '--kube-version', '1.37', '-f', `${CHART}/ci/minimal.yaml`]
+  const more = command === 'template' ? own : []
   const run = spawnSync(HELM, [command, ...name, CHART, ...more, ...args], { cwd: ROOT, encoding: 'utf8' })
   if (run.error !== undefined) throw run.error
   return { code: run.status, stdout: run.stdout, stderr: run.stderr }

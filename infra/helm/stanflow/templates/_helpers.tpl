@@ -44,9 +44,15 @@ app.kubernetes.io/component: {{ .name }}
 {{/* {root, gpu} */}}
 {{- define "stanflow.image" -}}
 {{- $image := .root.Values.image -}}
-{{- $from := ternary $image.cuda $image .gpu -}}
-{{- if $from.digest -}}{{ $from.repository }}@{{ $from.digest }}
-{{- else -}}{{ $from.repository }}:{{ default .root.Chart.AppVersion $from.tag }}{{- end -}}
+{{- $repository := required "image.repository is needed: where you pushed the image, such as registry.example.org/stanflow" $image.repository -}}
+{{- $tag := default .root.Chart.AppVersion $image.tag -}}
+{{- $digest := $image.digest -}}
+{{- if .gpu -}}
+{{- $repository = default $repository $image.cuda.repository -}}
+{{- $tag = default (printf "%s-cuda" $tag) $image.cuda.tag -}}
+{{- $digest = $image.cuda.digest -}}
+{{- end -}}
+{{- if $digest -}}{{ $repository }}@{{ $digest }}{{- else -}}{{ $repository }}:{{ $tag }}{{- end -}}
 {{- end -}}
 
 {{/* What all components read with --config. */}}
@@ -122,6 +128,11 @@ the checksum), port (of a service), readyPath, once (true: a job, without probes
 {{- $root := .root -}}
 {{- $v := $root.Values -}}
 {{- $gpu := dig "gpu" "enabled" false .values -}}
+{{- $args := .args -}}
+{{- /* Cameras whose pictures are sent on are only decoded there. */ -}}
+{{- if and $gpu (ne (default "" .values.mode) "split") -}}
+{{- $args = concat $args (default (list) (fromYamlArray (include "stanflow.cuda" (dict "root" $root "values" .values)))) -}}
+{{- end -}}
 metadata:
   labels:
     {{- include "stanflow.labels" $root | nindent 4 }}
@@ -180,7 +191,7 @@ spec:
       image: {{ include "stanflow.image" (dict "root" $root "gpu" $gpu) | quote }}
       imagePullPolicy: {{ $v.image.pullPolicy }}
       args:
-        {{- toYaml (concat .args .values.extraArgs) | nindent 8 }}
+        {{- toYaml (concat $args .values.extraArgs) | nindent 8 }}
       env:
         {{- with .env }}
         {{- . | nindent 8 }}
@@ -248,6 +259,28 @@ spec:
     {{- with .volumes }}
     {{- . | nindent 4 }}
     {{- end }}
+{{- end -}}
+
+{{/* What a component is told of a setting, by its extraArgs or by config: {root, values, name} */}}
+{{- define "stanflow.told" -}}
+{{- $told := default "" (get .root.Values.config .name) -}}
+{{- $flag := printf "--%s=" .name -}}
+{{- range .values.extraArgs -}}
+{{- if hasPrefix $flag . -}}{{- $told = trimPrefix $flag . -}}{{- end -}}
+{{- end -}}
+{{ $told }}
+{{- end -}}
+
+{{/*
+Flags of a component that computes on a graphics card: {root, values}. By itself stanflow would take TensorRT, which builds its
+engines for minutes; what it built goes with the pod.
+*/}}
+{{- define "stanflow.cuda" -}}
+{{- $device := include "stanflow.told" (merge (dict "name" "device") .) -}}
+{{- if not $device -}}- --device=cuda{{- end -}}
+{{- if and (not (include "stanflow.told" (merge (dict "name" "engine") .))) (has (default "cuda" $device) (list "cuda" "tensorrt")) }}
+- --engine=onnx
+{{- end -}}
 {{- end -}}
 
 {{/* {root, name} */}}
