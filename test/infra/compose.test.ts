@@ -49,6 +49,16 @@ describe('infra/compose.yaml', () => {
     }
   })
 
+  test('Grafana may be looked at, and takes no password: its own would be admin', () => {
+    const { GF_AUTH_ANONYMOUS_ENABLED, GF_AUTH_DISABLE_LOGIN_FORM, GF_AUTH_BASIC_ENABLED } = environmentOf(
+      services.grafana as (typeof services)[string],
+    )
+    assert.deepEqual(
+      [GF_AUTH_ANONYMOUS_ENABLED, GF_AUTH_DISABLE_LOGIN_FORM, GF_AUTH_BASIC_ENABLED],
+      ['true', 'true', 'false'],
+    )
+  })
+
   test('everything is confined: versions, ports, rights, memory, health, what it mounts and waits for', () => {
     for (const [name, service] of Object.entries(services)) {
       assert.match(
