@@ -112,7 +112,7 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
       if (last === undefined && command.pieces) learn(talk.lines)
       throw failure(talk.lines, address, { hadFrames: last !== undefined, signal: child.signalCode })
     } catch (error) {
-      throw named(error, last !== undefined)
+      throw named(error, talk.lines, last !== undefined)
     } finally {
       signal.removeEventListener('abort', stop)
       stop()
@@ -163,9 +163,11 @@ export function liveCamera({ ffmpeg }: FfmpegPrograms, settings: LiveSettings): 
     throw new StanflowError('CAMERA_CLOCK', sentence)
   }
 
-  /** A decoder that gives nothing is a camera that sends nothing. */
-  function named(error: unknown, hadFrames: boolean): unknown {
+  /** A decoder that gives nothing is a camera that sends nothing, or nothing that may be decoded. */
+  function named(error: unknown, said: readonly string[], hadFrames: boolean): unknown {
     if (!(error instanceof StanflowError) || error.code !== 'MEDIA_TIMEOUT') return error
+    const refused = failure(said, address, { hadFrames, signal: null })
+    if (refused.code === 'MEDIA_TOO_LARGE') return refused
     const seconds = hadFrames ? settings.silence : settings.patience
     return new StanflowError(
       hadFrames ? 'CAMERA_SILENT' : 'CAMERA_UNREACHABLE',

@@ -7,6 +7,7 @@ import { FramePool, keepOpen, Pacer } from '../../../operators/index.js'
 import type { LiveFrame, StreamPiece } from '../../../src/domain.js'
 import { renderVideo } from '../../../src/media/encode.js'
 import { findFfmpeg } from '../../../src/media/ffmpeg/find.js'
+import { LIMITS } from '../../../src/media/limits.js'
 import { parseAddress } from '../../../src/media/live/address.js'
 import { type LiveCamera, liveCamera } from '../../../src/media/live/play.js'
 import type { LiveSettings } from '../../../src/media/live/settings.js'
@@ -150,6 +151,21 @@ test('an ffmpeg that crashed is named as that', async () => {
         for (const { pid } of await children('ffmpeg')) process.kill(pid, 'SIGSEGV')
     })()
     await assert.rejects(playing, /ffmpeg ended with SIGSEGV/)
+  } finally {
+    await there.stop()
+  }
+})
+
+test('a camera whose pictures become larger than allowed is named as that, not as silent', async () => {
+  const there = await TestCamera.start({ size: '160x120', rate: 10 })
+  try {
+    const { play } = await cameraOf(there.url, { silence: 3, limits: { ...LIMITS, pixels: 100_000 } })
+    let frames = 0
+    const playing = (async () => {
+      for await (const _ of play(new AbortController().signal))
+        if (++frames === 3) await there.tell('size 640x360')
+    })()
+    await assert.rejects(playing, { code: 'MEDIA_TOO_LARGE' })
   } finally {
     await there.stop()
   }

@@ -116,8 +116,8 @@ export const STREAM_KINDS: Readonly<Record<string, HostileKind>> = {
   'huge pictures amid the stream': (random) => {
     const size = random.pick([4000, 6000, 16_384, 65_536])
     return from(random, (frame, out) => {
-      if (isRtp(frame)) out.write(packet(frame, parameterSet(size, size)))
-      out.write(frame.bytes)
+      const isParameterSet = isRtp(frame) && ((frame.payload[HEADER] ?? 0) & 0x1f) === 7
+      out.write(isParameterSet ? packet(frame, parameterSet(size, size)) : frame.bytes)
     })
   },
   'a fragment without end': (random) => {
