@@ -15,7 +15,8 @@ Examples:
   stanflow backfill videos/ --to out --json 2>/dev/null | jq .failed
 
 Running the same command again does only what is missing or changed. Ctrl-C finishes what is in flight and stores it.
-It ends with 0 where a video was done, now or before; with 1 where all failed, and with --strict where any did.
+It ends with 0 where a video was done, now or before; with 1 where all failed, and with --strict where any did. Stopped by
+a signal it ends with 0 too, or as --stopped-status says: whoever starts it again then knows that there is more to do.
 `
 
 export function addBackfillCommand(program: Command): void {
@@ -32,7 +33,7 @@ export function addBackfillCommand(program: Command): void {
 
 async function run(inputs: readonly string[], command: Command): Promise<void> {
   const settings = await readSettings(command)
-  const { json, strict, report, dryRun } = settings.config
+  const { json, strict, report, dryRun, stoppedStatus } = settings.config
   const options = await backfillOptions(inputs, settings)
   const plans: object[] = []
   const onPlan = (plan: Plan): void => {
@@ -60,6 +61,7 @@ async function run(inputs: readonly string[], command: Command): Promise<void> {
     process.stdout.write(`${json ? summaryJson(summary, more) : text}\n`)
   }
   if ((strict && summary.failed > 0) || isFruitless(summary)) process.exitCode = 1
+  else if (summary.drained) process.exitCode = stoppedStatus
 }
 
 /** Where every single video failed there is no success to speak of; some failures among others are dead letters. */

@@ -477,6 +477,10 @@ export const configSchema = z.object({
   }),
   checkpoint: key(duration(3600), 30, { group: 'Run', about: 'work that a crash may cost at most' }),
   strict: key(onOff(), false, { group: 'Run', about: 'exit with 1 when any video failed' }),
+  stoppedStatus: key(count(0, 255), 0, {
+    group: 'Run',
+    about: 'exit with this where a signal ended the run before every video was done',
+  }),
   json: key(onOff(), false, {
     group: 'Run',
     about: 'one JSON document on stdout, events as JSON lines on stderr',

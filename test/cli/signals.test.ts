@@ -83,10 +83,10 @@ test('a real run in the middle of its work: one signal stores what is in flight,
     filter: 'testsrc2=size=320x240:rate=25:duration=120',
     codec: 'h264',
   })
-  const interrupt = async (times: number) => {
+  const interrupt = async (times: number, ...more: readonly string[]) => {
     const to = join(dir, `out-${times}`)
     const windows = ['--sample', 'window', '--window', '1s', '--stride', '100ms', '--batch', '32', '--json']
-    const { child, finished } = start(['backfill', join(dir, 'long.mp4'), '--to', to, ...windows])
+    const { child, finished } = start(['backfill', join(dir, 'long.mp4'), '--to', to, ...windows, ...more])
     for await (const chunk of child.stderr as AsyncIterable<Buffer>) {
       if (/"clips":[1-9]/.test(chunk.toString())) break
     }
@@ -101,6 +101,9 @@ test('a real run in the middle of its work: one signal stores what is in flight,
   const summary = JSON.parse(once.stdout) as { drained: boolean; done: number; clips: number; failed: number }
   assert.deepEqual([summary.drained, summary.done, summary.failed], [true, 0, 0])
   assert.ok(summary.clips > 0)
+  const told = await interrupt(1, '--stopped-status', '143', '--to', join(dir, 'out-told'))
+  assert.deepEqual([told.code, told.signal], [143, null], told.stderr)
+  assert.equal((JSON.parse(told.stdout) as { drained: boolean }).drained, true)
   const twice = await interrupt(2)
   assert.equal(twice.signal, 'SIGINT')
   assert.doesNotMatch(twice.stderr, /terminate|Napi/)

@@ -95,6 +95,7 @@ const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[Co
   reader: { text: 'node-av', yaml: 'node-av', value: 'node-av' },
   checkpoint: { text: '1.5s', yaml: 1.5, value: 1.5 },
   strict: { text: 'yes', yaml: true, value: true },
+  stoppedStatus: { text: '143', yaml: 143, value: 143 },
   json: { text: '1', yaml: true, value: true },
   cameras: { text: '/cameras.yaml', yaml: '/cameras.yaml', value: '/cameras.yaml' },
   fps: { text: '2.5', yaml: 2.5, value: 2.5 },
