@@ -110,6 +110,8 @@ export interface ConsumerEvents {
   readonly rebalancing?: () => void
   /** Called with what comes, on and on; to get less, pause. */
   readonly records: (batch: RecordBatch) => void
+  /** Everything before the offset was handed on, or is none of ours: marks of transactions, and what was aborted. */
+  readonly reached?: (at: TopicPartition, offset: bigint, high: bigint) => void
   /** The consumer has ended for good. */
   readonly failed: (error: Error) => void
 }

@@ -48,6 +48,14 @@ export class HeldPartitions {
     return held
   }
 
+  /** Marks of transactions alone were read: from `first` on, up to before `next`. False where that is not where it stands. */
+  pass(at: TopicPartition, first: bigint, next: bigint): boolean {
+    const held = this.#held.get(partitionKey(at))
+    if (held?.position === undefined || first > held.position || next <= held.position) return false
+    held.position = next
+    return true
+  }
+
   /** False where it was not started, or is not paused. */
   resume(at: TopicPartition): boolean {
     const held = this.#held.get(partitionKey(at))

@@ -62,6 +62,7 @@ export function contract(name: ClientName): void {
       let held: readonly TopicPartition[] = []
       let consumer: Consumer | undefined
       let assignments = 0
+      let reached = 0n
       const begin = async (partitions: readonly TopicPartition[]): Promise<void> => {
         const fresh = partitions.filter(
           (at) => !held.some(({ topic, partition }) => topic === at.topic && partition === at.partition),
@@ -87,11 +88,21 @@ export function contract(name: ClientName): void {
           },
           records: ({ topic, partition, records }) =>
             got.push(...records.map((one) => ({ topic, partition, ...one }))),
+          reached: (_, offset) => {
+            reached = offset
+          },
           failed: (error) => assert.fail(error),
         },
       })
       const values = () => got.map(({ value }) => String(value))
-      return { consumer, got, values, held: () => held, assignments: () => assignments }
+      return {
+        consumer,
+        got,
+        values,
+        held: () => held,
+        assignments: () => assignments,
+        reached: () => reached,
+      }
     }
 
     test('topics are created once, with their configuration', async () => {
@@ -164,6 +175,25 @@ export function contract(name: ClientName): void {
       assert.deepEqual(await admin.checkpoints(group, from), [
         { topic: from, partition: 0, offset: 3n, metadata: 'note 3' },
       ])
+    })
+
+    test('how far a reader came is told past marks of transactions, and past what was aborted', async () => {
+      const name_ = await topic()
+      const reader = await join(`${prefix}reached`, name_)
+      const producer = await client.transactional(`${prefix}reached-id`, 30_000)
+      for (const [n, end] of (['commit', 'abort', 'commit'] as const).entries()) {
+        const transaction = await producer.begin()
+        await transaction.send([record(name_, `${n}`)])
+        await transaction[end]()
+        const high = BigInt(2 * n + 2)
+        assert.equal((await admin.ranges(name_))[0]?.high, high)
+        await until(() => reader.reached() === high, `reached ${high}`)
+      }
+      await producer.close()
+      reader.consumer.start({ topic: name_, partition: 0 }, 1n)
+      await until(() => reader.got.length === 3 && reader.reached() === 6n, 'the same again')
+      await reader.consumer.stop()
+      assert.deepEqual(reader.values(), ['0', '2', '2'])
     })
 
     test('a new holder of a transactional id fences the old one and ends what it left open', async () => {

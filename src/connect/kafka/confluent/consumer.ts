@@ -22,6 +22,8 @@ import {
 } from './library.js'
 import { libraryOffset } from './producer.js'
 
+type End = TopicPartition & { readonly offset: number }
+
 interface Commit {
   readonly checkpoints: readonly Checkpoint[]
   readonly resolve: () => void
@@ -59,6 +61,10 @@ export class ConfluentConsumer implements Consumer {
   #joined = (): void => undefined
   #refused = (_error: Error): void => undefined
   readonly #heard = new Heard()
+  /** Ends of partitions that the library came to. */
+  readonly #ends: End[] = []
+  /** Counts on with every assignment. */
+  #assignment = 0
   /** What the library was asked to commit, and no answer to has come: it answers nobody in particular. */
   readonly #commits = new Set<Commit>()
 
@@ -74,6 +80,7 @@ export class ConfluentConsumer implements Consumer {
         'isolation.level': 'read_committed',
         'enable.auto.commit': false,
         'enable.auto.offset.store': false,
+        'enable.partition.eof': true,
         'fetch.message.max.bytes': bytesPerPartition,
         'fetch.wait.max.ms': FETCH_MS,
         'queued.max.messages.kbytes': 16_384,
@@ -88,6 +95,7 @@ export class ConfluentConsumer implements Consumer {
     )
     this.#heard.listen(this.#consumer)
     this.#consumer.on('event.error', (error: never) => this.#hear(error))
+    this.#consumer.on('partition.eof', (end: never) => this.#ends.push(end))
   }
 
   async connect(): Promise<void> {
@@ -190,11 +198,16 @@ export class ConfluentConsumer implements Consumer {
         }
       })
       try {
+        const assignment = this.#assignment
         const messages = await called<readonly LibraryMessage[]>((done) => this.#consumer.consume(MOST, done))
+        const ends = this.#ends.splice(0)
         if (messages.length > 0) {
           this.#heard.works()
           this.#take(messages)
-        } else await woken
+        }
+        // Told before what comes before them is handed on; and perhaps of what was assigned before.
+        if (assignment === this.#assignment) for (const end of ends) this.#reached(end)
+        if (messages.length === 0) await woken
       } catch (error) {
         this.#hear(error)
         await woken
@@ -239,6 +252,7 @@ export class ConfluentConsumer implements Consumer {
     const started = this.#held.all.flatMap(({ at, position }) =>
       position === undefined ? [] : [{ ...at, offset: Number(position) }],
     )
+    this.#assignment++
     this.#quietly(() => this.#consumer.assign(started))
     const paused = this.#held.all.filter(({ paused, position }) => paused && position !== undefined)
     if (paused.length > 0) this.#quietly(() => this.#consumer.pause(paused.map(({ at }) => at)))
@@ -255,12 +269,18 @@ export class ConfluentConsumer implements Consumer {
     }
     for (const { at, records: all } of fetched.values()) {
       const { records } = this.#held.take(at, all, (all.at(-1)?.offset ?? -1n) + 1n)
-      if (records.length > 0) this.#options.events.records({ ...at, records, high: this.#high(at, records) })
+      const next = (records.at(-1)?.offset ?? -1n) + 1n
+      if (records.length > 0) this.#options.events.records({ ...at, records, high: this.#high(at, next) })
     }
   }
 
-  #high({ topic, partition }: TopicPartition, records: readonly ConsumedRecord[]): bigint {
-    const next = (records.at(-1)?.offset ?? -1n) + 1n
+  /** Past marks of transactions: the library tells of them where it comes to an end only. */
+  #reached({ topic, partition, offset }: End): void {
+    const [at, next] = [{ topic, partition }, BigInt(offset)]
+    if (this.#held.pass(at, 0n, next)) this.#options.events.reached?.(at, next, this.#high(at, next))
+  }
+
+  #high({ topic, partition }: TopicPartition, next: bigint): bigint {
     try {
       const known = BigInt(this.#consumer.getWatermarkOffsets(topic, partition).highOffset)
       return known > next ? known : next

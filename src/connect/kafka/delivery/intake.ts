@@ -30,6 +30,9 @@ export interface IntakeOptions {
   }
 }
 
+/** How often it is asked how long the logs are. */
+const LOOK_MS = 30_000
+
 /** Records of a group's partitions as work to be done, and its results back into Kafka, exactly once. */
 export class Intake {
   readonly #options: IntakeOptions
@@ -41,6 +44,7 @@ export class Intake {
   #failure: StanflowError | undefined
   #suspect: Work | undefined
   #turn = 0
+  #looking: NodeJS.Timeout | undefined
   #wake: () => void = () => undefined
 
   private constructor(options: IntakeOptions) {
@@ -69,9 +73,11 @@ export class Intake {
           this.#rebalancing = true
         },
         records: (batch) => this.#lanes.get(partitionKey(batch))?.put(batch),
+        reached: (at, offset, high) => this.#lanes.get(partitionKey(at))?.reached(offset, high),
         failed: (error) => this.#fail(error as StanflowError),
       },
     })
+    this.#looking = setInterval(() => void this.#look(), LOOK_MS).unref()
     for (const partitions of early) this.#assigned(partitions)
   }
 
@@ -111,12 +117,25 @@ export class Intake {
   /** Commits what is done, lets go of all partitions and leaves the group. */
   async close(): Promise<void> {
     this.drain()
+    clearInterval(this.#looking)
     const lanes = [...this.#lanes.values()]
     // After a failure too: who ended in order did not die at a record.
     await Promise.all(lanes.map((lane) => lane.release()))
     await Promise.all(lanes.map((lane) => lane.close()))
     await Promise.all(this.#closing)
     await this.#consumer?.stop()
+  }
+
+  /** What is behind is asked for again: the consumer hears of it only as it fetches. */
+  async #look(): Promise<void> {
+    const { admin, topics } = this.#options
+    for (const topic of topics) {
+      // A broker that is away is found out by others.
+      const ranges = await admin.ranges(topic).catch(() => [])
+      for (const { partition, high } of ranges) {
+        this.#lanes.get(partitionKey({ topic, partition }))?.look(high)
+      }
+    }
   }
 
   async #next(): Promise<Work | undefined> {

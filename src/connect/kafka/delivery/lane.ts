@@ -34,6 +34,7 @@ export interface LaneEvents {
 export interface LaneFacts {
   readonly queued: number
   readonly inWork: number
+  /** Records between what is committed and the end of the log; 0 where all that is left are marks of transactions. */
   readonly lag: number
   /** Seconds since the oldest record was written that was taken in and is not done with; 0 where there is none. */
   readonly behind: number
@@ -76,6 +77,8 @@ export class Lane {
   /** What is committed. */
   #standing: Standing = { offset: 0n, note: FRESH }
   #high = 0n
+  /** Everything before it came in, or is nothing to work on. */
+  #reached = 0n
   #wary = 0
   #failures = 0
   /** Transactions, one after the other. */
@@ -91,8 +94,8 @@ export class Lane {
   }
 
   get facts(): LaneFacts {
-    const { offset } = this.#standing
-    const lag = this.#high > offset ? Number(this.#high - offset) : 0
+    const from = this.#idleAt ?? this.#standing.offset
+    const lag = this.#high > from ? Number(this.#high - from) : 0
     const oldest = (this.#works[0]?.record ?? this.#queue.first)?.timestamp
     const behind = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000
     const [queued, inWork, waitsFor] = [this.#queue.length, this.#works.length, this.#waitsFor]
@@ -115,6 +118,40 @@ export class Lane {
     if (this.#state !== 'open') return
     this.#queue.put(records)
     this.#options.events.ready()
+  }
+
+  /** How far the consumer has come, marks of transactions included. */
+  reached(offset: bigint, high: bigint): void {
+    if (this.#state !== 'open') return
+    this.#reached = offset
+    this.#high = high
+  }
+
+  /**
+   * From time to time: the log's end, which a queue that is full asks nothing about. Where nothing is left but marks of
+   * transactions, they are committed as passed, so that whoever asks the broker sees no lag either.
+   */
+  look(high: bigint): void {
+    if (high > this.#high) this.#high = high
+    if (this.#passable === undefined) return
+    void this.#enqueue(async () => {
+      const offset = this.#passable
+      if (offset !== undefined) await this.#stand({ ...this.#standing, offset })
+    })
+  }
+
+  /** Where it stands with nothing to do; undefined where something is. */
+  get #idleAt(): bigint | undefined {
+    if (this.#state !== 'open' || this.#works.length + this.#queue.length > 0) return undefined
+    const { offset } = this.#standing
+    if (this.#reached > offset) return this.#reached
+    return offset
+  }
+
+  /** What may be committed with no record done: clips that a note counts are of a record that is still to come. */
+  get #passable(): bigint | undefined {
+    const at = this.#standing.note.clips > 0 ? undefined : this.#idleAt
+    return at !== undefined && at > this.#standing.offset ? at : undefined
   }
 
   /** The next record to work on, if there is one. */
@@ -218,6 +255,7 @@ export class Lane {
     this.#hold = hold
     const { high, ...standing } = await hold.standing()
     this.#high = high
+    this.#reached = standing.offset
     await this.#stand(standing)
     if (this.#isClosed()) return
     this.#wary = isSuspect(standing.note, this.#options.attempts) ? WARY : 0

@@ -53,7 +53,7 @@ export class KafkaJsConsumer implements Consumer {
 
   async connect(): Promise<void> {
     const { topics, events } = this.#options
-    const { GROUP_JOIN, REBALANCING, CRASH } = this.#consumer.events
+    const { GROUP_JOIN, REBALANCING, CRASH, END_BATCH_PROCESS } = this.#consumer.events
     let joined = (): void => undefined
     let refused = (_error: Error): void => undefined
     let last = new StanflowError('KAFKA_UNREACHABLE', `Group ${this.#options.group} let nobody join in time.`)
@@ -72,6 +72,8 @@ export class KafkaJsConsumer implements Consumer {
       last = failure
       if (!restart || this.#stopped) events.failed(failure)
     })
+    // Batches that hold nothing but control records are shown to no handler.
+    this.#consumer.on(END_BATCH_PROCESS, ({ payload }) => this.#passed(payload))
     await this.#consumer.connect()
     await this.#consumer.subscribe({ topics: [...topics], fromBeginning: true })
     await this.#consumer.run({
@@ -151,9 +153,20 @@ export class KafkaJsConsumer implements Consumer {
     const last = BigInt(batch.lastOffset())
     const fetched = batch.messages.map(consumed)
     const { isAsked, records } = this.#held.take({ topic, partition }, fetched, last + 1n)
-    if (isAsked) resolveOffset(String(last))
-    if (records.length === 0) return
-    this.#options.events.records({ topic, partition, records, high: BigInt(batch.highWatermark) })
+    if (!isAsked) return
+    resolveOffset(String(last))
+    const { events } = this.#options
+    const high = BigInt(batch.highWatermark)
+    if (records.length > 0) events.records({ topic, partition, records, high })
+    events.reached?.({ topic, partition }, last + 1n, high)
+  }
+
+  #passed(payload: kafkajs.ConsumerEndBatchProcessEvent['payload']): void {
+    const { topic, partition, batchSize, firstOffset, lastOffset, highWatermark } = payload
+    if (batchSize > 0) return
+    const next = BigInt(lastOffset) + 1n
+    if (!this.#held.pass({ topic, partition }, BigInt(firstOffset ?? lastOffset), next)) return
+    this.#options.events.reached?.({ topic, partition }, next, BigInt(highWatermark))
   }
 }
 
