@@ -278,6 +278,29 @@ test('the page mounts the volume that its index is in', () => {
   assert.deepEqual(claims('index.to=s3://results/index'), [])
 })
 
+test('alerts are about this release, whatever it is called; the rest they tell apart by namespace', () => {
+  const rules = (...args: string[]) =>
+    JSON.stringify(rendered('-f', EVERYTHING, ...args).find(({ kind }) => kind === 'PrometheusRule')?.spec)
+  const given = rules('--set', 'fullnameOverride=clips')
+  assert.ok(!given.includes('.*stanflow.*') && !given.includes('namespace=~'))
+  for (const named of [
+    'up{job="video/clips-pods"}',
+    'namespace="video",deployment=~"clips-(',
+    'namespace="video",job_name=~"clips-nightly-.+"',
+    'namespace="video",cronjob=~"clips-nightly"',
+  ])
+    assert.ok(given.includes(JSON.stringify(named).slice(1, -1)), named)
+})
+
+test('a node that is drained amid a night does not end it: its shares are neither done nor failed', () => {
+  const manifests = rendered('-f', EVERYTHING)
+  const night = manifests.find(({ kind }) => kind === 'CronJob')
+  const job = night?.spec?.jobTemplate as { spec: { podFailurePolicy: unknown } } | undefined
+  const onPodConditions = [{ type: 'DisruptionTarget', status: 'True' }]
+  assert.deepEqual(job?.spec.podFailurePolicy, { rules: [{ action: 'Ignore', onPodConditions }] })
+  assert.ok(podsOf(manifests).get('nightly')?.containers[0]?.args.includes('--stopped-status=143'))
+})
+
 test('another configuration replaces pods; another list of cameras does not', () => {
   const checksum = (name: string, ...sets: string[]) => {
     const found = rendered('-f', EVERYTHING, ...sets).find(
