@@ -109,6 +109,25 @@ test('a decoder that may take too little memory ends alone, and it is said what 
   })
 })
 
+test('an ffmpeg whose pictures take more memory than it may have ends alone, and it is said what allows more', async () => {
+  const path = await videos.video('h264')
+  const decoded = (memory: number) =>
+    withReader('ffmpeg', { memory }, async (reader) => {
+      const video = await reader.probe(path)
+      // 50 MB a picture.
+      const frames = reader.frames({ video, indices: [0, 1], geometry: { kind: 'crop', size: 4096 } })
+      let count = 0
+      for await (const _ of frames) count++
+      return count
+    })
+  await assert.rejects(decoded(70e6), (error: unknown) => {
+    withCode('MEDIA_CRASH')(error)
+    assert.match((error as StanflowError).hint, /--max-memory/)
+    return true
+  })
+  assert.equal(await decoded(1e9), 2)
+})
+
 test('a recording of a whole day, on which clocks went back, of 8K pictures is within the limits', async () => {
   const { reader } = await openReader('node-av')
   try {

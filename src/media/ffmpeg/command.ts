@@ -1,7 +1,7 @@
 import ffmpeg, { type FfmpegCommand } from 'fluent-ffmpeg'
 import { alphaDecoder } from '../filters.js'
 import { keyframeBefore } from '../frame-index.js'
-import { cpuSeconds, type MediaLimits, PIECE_BYTES } from '../limits.js'
+import { cpuSeconds, limited, type MediaLimits, PIECE_BYTES } from '../limits.js'
 import { inputFlags, inputName, isUrl } from '../location.js'
 import type { FrameRequest, VideoInfo } from '../reader.js'
 import { frameTime } from '../stand-in.js'
@@ -25,22 +25,29 @@ export function commandFor(
   const { video } = request
   const seek = seekFlags(request)
   const decoder = alphaDecoder(video)
-  return ffmpeg()
-    .setFfmpegPath(program)
+  const within = limited(program, { memory: limits.memory })
+  return withoutQuestions(ffmpeg())
+    .setFfmpegPath(within.program)
     .input(inputName(video.path))
-    .inputOptions([
+    .inputOptions(
+      ...within.args,
       ...['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'info', ...inputFlags(video.path)],
       ...['-timelimit', String(cpuSeconds(video, limits)), '-max_alloc', String(PIECE_BYTES)],
       ...['-max_pixels', String(limits.pixels), '-threads', String(threads), '-noautorotate'],
       ...(decoder === undefined ? [] : ['-c:v', decoder]),
       ...seek,
       '-copyts',
-    ])
+    )
     .outputOptions(['-map', '0:V:0', '-an', '-sn', '-dn', '-filter_threads', '1'])
     .outputOptions('-vf', filterChain(request))
     .outputOptions([fpsMode ? '-fps_mode' : '-vsync', 'passthrough', '-pix_fmt', 'rgb24'])
     .outputOptions('-flush_packets', '1')
     .format('rawvideo')
+}
+
+/** What fluent-ffmpeg asks the program before it runs it: a shell, which sets the limits, knows no formats. */
+function withoutQuestions(command: FfmpegCommand): FfmpegCommand {
+  return Object.assign(command, { _checkCapabilities: (done: () => void) => done() })
 }
 
 /** Where to start reading; nothing: at the start. */

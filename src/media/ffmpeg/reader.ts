@@ -141,6 +141,9 @@ function indexer(video: VideoInfo): (stamp: number) => number | undefined {
 /** What libav says of a picture with more than `-max_pixels`. */
 const OVER_PIXELS = /exceeds specified max pixel count/
 
+/** What ffmpeg, or the system that loads it, says where the limit of memory is reached. */
+const OUT_OF_MEMORY = /cannot allocate|failed to allocate|failed to map segment|thread_encoder_init failed/i
+
 /** Whether frames that are missing at the end of a run are to be had from another. @throws StanflowError */
 async function goesOn(run: FfmpegRun, video: VideoInfo, limits: MediaLimits): Promise<boolean> {
   const { path, codec } = video
@@ -150,7 +153,7 @@ async function goesOn(run: FfmpegRun, video: VideoInfo, limits: MediaLimits): Pr
   if (OVER_PIXELS.test(cause)) {
     throw new StanflowError('MEDIA_TOO_LARGE', `${path} has pictures that are too large amid it`, { cause })
   }
-  if (ending === 'crashed') {
+  if (ending === 'crashed' || (ending === 'done' && OUT_OF_MEMORY.test(cause))) {
     throw new StanflowError('MEDIA_CRASH', `ffmpeg ended abnormally on ${path}`, { cause })
   }
   if (/Decoder \(codec [^)]*\) not found|Unknown decoder/.test(cause)) {
