@@ -39,6 +39,8 @@ export interface ServeOptions {
   /** Folders and `s3://bucket/prefix` whose videos may be shown, beside the results and the working directory. */
   readonly media?: readonly string[]
   readonly allowHosts?: readonly string[]
+  /** Addresses and networks of proxies whose word for a visitor's address is taken. */
+  readonly trustProxy?: readonly string[]
   /** Seconds without a label after which a camera is called quiet. */
   readonly quietAfter: number
   readonly search?: SearchOptions
@@ -151,6 +153,7 @@ export async function serve(
         onAnswered: (route, status, seconds) => metrics?.answered(route, status, seconds),
         ...(token !== undefined && { token }),
         ...(options.allowHosts !== undefined && { allowHosts: options.allowHosts }),
+        ...(options.trustProxy !== undefined && { trustProxy: options.trustProxy }),
       },
     )
     const { hub } = server

@@ -52,9 +52,9 @@ export function addServeCommand(program: Command): void {
 
 async function run(results: string | undefined, command: Command): Promise<void> {
   const { config, origins } = await readSettings(command)
-  const { host, port, accessToken, accessTokenFile, allowHost, media, quietAfter } = config
+  const { host, port, accessToken, accessTokenFile, allowHost, trustProxy, media, quietAfter } = config
   const options: ServeOptions = {
-    ...{ host, port, allowHosts: allowHost, media, quietAfter, s3: s3Settings(config) },
+    ...{ host, port, allowHosts: allowHost, trustProxy, media, quietAfter, s3: s3Settings(config) },
     ...(results !== undefined && { results }),
     search: {
       ...(config.index !== undefined && { index: config.index }),

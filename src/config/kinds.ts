@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 
 /** A sort of value: how it is read from a flag, the environment or YAML, and how people are told about it. */
@@ -148,4 +149,19 @@ export function several(placeholder: string, expects: string) {
     repeatable: true,
     show: (values: readonly string[]) => (values.length === 0 ? '(none)' : values.join(', ')),
   } satisfies Kind<z.ZodType<readonly string[]>>
+}
+
+/** Addresses and networks: `10.0.0.0/8`, `::1`. */
+export function networks(placeholder: string, expects: string) {
+  const kind = several(placeholder, expects)
+  return { ...kind, schema: kind.schema.refine((all) => all.every(isNetwork)) } satisfies Kind<
+    z.ZodType<readonly string[]>
+  >
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/')
+  const most = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0
+  const length = bits === undefined ? most : /^\d+$/.test(bits) ? Number(bits) : 0
+  return more.length === 0 && length > 0 && length <= most
 }

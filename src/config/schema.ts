@@ -14,6 +14,7 @@ import {
   count,
   duration,
   type Kind,
+  networks,
   onOff,
   rate,
   several,
@@ -371,6 +372,10 @@ export const configSchema = z.object({
   allowHost: key(several('name', 'one or more host names'), [], {
     group: 'Server',
     about: 'name by which a proxy in front is called; repeatable',
+  }),
+  trustProxy: key(networks('network', 'one or more addresses or networks, such as 10.0.0.0/8'), [], {
+    group: 'Server',
+    about: 'where a proxy in front stands, whose X-Forwarded-For is believed; repeatable',
   }),
   media: key(several('place', 'one or more folders or s3://bucket/prefix'), [], {
     group: 'Server',

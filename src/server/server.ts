@@ -34,6 +34,8 @@ export interface ServerOptions {
   readonly token?: string
   /** Names that a proxy in front of it is called by. */
   readonly allowHosts?: readonly string[]
+  /** Addresses and networks of proxies: a visitor is who they say in X-Forwarded-For. Default: whoever connects. */
+  readonly trustProxy?: readonly string[]
   readonly log?: Logger
   /** Searches a minute and address. Default 120. */
   readonly searchesPerMinute?: number
@@ -90,11 +92,12 @@ export async function startServer(parts: ServerParts, options: ServerOptions): P
 
 async function assemble(
   context: Context,
-  { log = silentLog(), onAnswered }: ServerOptions,
+  { log = silentLog(), onAnswered, trustProxy = [] }: ServerOptions,
   names: ReadonlySet<string>,
 ): Promise<FastifyInstance> {
   const app = fastify({
     bodyLimit: MOST_BODY,
+    trustProxy: trustProxy.length > 0 && [...trustProxy],
     requestTimeout: 30_000,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },

@@ -83,6 +83,11 @@ const WRITTEN: Record<ConfigKey, { text: string; yaml: unknown; value: Config[Co
     yaml: ['a.example', 'b.example'],
     value: ['a.example', 'b.example'],
   },
+  trustProxy: {
+    text: '10.0.0.0/8, ::1',
+    yaml: ['10.0.0.0/8', '::1'],
+    value: ['10.0.0.0/8', '::1'],
+  },
   media: { text: '/videos', yaml: '/videos', value: ['/videos'] },
   quietAfter: { text: '1m', yaml: 60, value: 60 },
   webhook: { text: 'https://a.example/in', yaml: ['https://a.example/in'], value: ['https://a.example/in'] },

@@ -180,6 +180,15 @@ test('secrets are named and nowhere held', () => {
   assert.equal(named, 9 * 4 + 3)
 })
 
+test('behind an ingress the page believes it who a visitor is, and nobody else', () => {
+  const trusted = (...args: readonly string[]) =>
+    podsOf(rendered('-f', EVERYTHING, ...args))
+      .get('serve')
+      ?.containers[0]?.args.filter((arg) => arg.startsWith('--trust-proxy='))
+  assert.ok(trusted()?.includes('--trust-proxy=10.0.0.0/8'))
+  assert.deepEqual(trusted('--set', 'serve.ingress.enabled=false'), [])
+})
+
 test('consumers scale by lag, to no more than there are partitions', () => {
   const scaled = (...args: string[]) =>
     rendered('-f', EVERYTHING, ...args).find(({ kind }) => kind === 'ScaledObject')?.spec as {

@@ -274,6 +274,41 @@ suite('what the server lets nobody do', () => {
     assert.match(taken.stderr, /--port/)
   })
 
+  test('behind a proxy one visitor who guesses locks no other out; without one nobody says who he is', async () => {
+    const statuses = async (own: Started, path: string, addresses: readonly string[]): Promise<number[]> => {
+      const all: number[] = []
+      for (const address of addresses) {
+        const forwarded = { 'x-forwarded-for': address }
+        const answer =
+          path === '/api/session'
+            ? ask(own.server.address, path, {
+                method: 'POST',
+                headers: { ...forwarded, 'content-type': 'application/json' },
+                body: '{"token":"a guess"}',
+              })
+            : ask(own.server.address, path, { headers: { ...forwarded, authorization: 'Bearer a guess' } })
+        all.push((await answer).status)
+      }
+      return all
+    }
+    const ten = Array<number>(10).fill(401)
+    // What a visitor says himself stands before what the proxy adds.
+    const guesser = Array.from({ length: 11 }, (_, n) => `198.51.100.${n}, 203.0.113.1`)
+    for (const path of ['/api/session', '/api/sources']) {
+      const behind = await startOver(results, [], { token: TOKEN, trustProxy: ['127.0.0.0/8'] })
+      const alone = await startOver(results, [], { token: TOKEN })
+      try {
+        assert.deepEqual(await statuses(behind, path, guesser), [...ten, 429], path)
+        assert.deepEqual(await statuses(behind, path, ['203.0.113.2']), [401], path)
+        const invented = Array.from({ length: 11 }, (_, n) => `203.0.113.${n}`)
+        assert.deepEqual(await statuses(alone, path, invented), [...ten, 429], path)
+      } finally {
+        await behind.close()
+        await alone.close()
+      }
+    }
+  })
+
   test('tokens in headers cannot be guessed quicker than in the form', async () => {
     const own = await startOver(results, [home.at('videos')], { token: TOKEN })
     try {
