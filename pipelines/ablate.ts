@@ -49,9 +49,10 @@ export async function ablate(
     ...(threads !== undefined && { threads }),
   })
   const cut = cutTokenizer(JSON.parse(clipTokenizerJson()) as object, sceneWords())
-  // Single frames are of use to the trunk's own stages alone.
+  // Single frames are of use to the trunk's own stages, and to those that want them beside their clips.
   const { data } = ablation.trunk
-  const made = trunk === undefined ? ablation.trunk : { ...ablation.trunk, data: { ...data, pictures: 0 } }
+  const wanted = trunk === undefined || ablation.stages.some(({ pictures }) => pictures > 0)
+  const made = wanted ? ablation.trunk : { ...ablation.trunk, data: { ...data, pictures: 0 } }
   const sets = await trainingSets(made, to, hooks)
   const test = await heldOutSets(ablation.trunk, to, 'test', hooks)
   const { signal } = hooks

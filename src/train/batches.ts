@@ -5,7 +5,7 @@ import type { Scene } from '../scenes/scene.js'
 import { COLOUR_NAMES, MOTION_NAMES, reversed, SHAPES } from '../scenes/vocabulary.js'
 import { HANDED, mirror, randomWindow, zoom } from './augment.js'
 import type { ClipSet } from './clips.js'
-import type { ClipsStage, PicturesStage, Stage } from './config.js'
+import type { ClipsStage, Stage } from './config.js'
 import { BEARINGS, bearingOf, countedPairs, type Matrix, matrix, THINGS } from './targets.js'
 
 export interface Texts extends TokenBatch {
@@ -47,6 +47,8 @@ export interface ClipBatch {
   readonly objectPositive: Matrix
   /** Which motion, as shares `[2N, motions]`. */
   readonly motions: Matrix
+  /** Beside the clips, where the stage wants them. */
+  readonly pictures?: PictureBatch
 }
 
 export function tokenise(tokenizer: TextTokenizer, texts: readonly string[]): Texts {
@@ -66,6 +68,16 @@ export interface BatchSets {
   readonly clips: ClipSet
   /** Single frames of as many scenes; undefined: pictures are frames of the clips. */
   readonly pictures?: ClipSet
+}
+
+interface PictureWish {
+  readonly batch: number
+  /** Pictures of one object only. */
+  readonly single: boolean
+  readonly wrong: number
+  /** As a stage has them. */
+  readonly crop: number
+  readonly flip: boolean
 }
 
 /** Draws batches; the same step has the same batch in every run. */
@@ -94,23 +106,20 @@ export class Batches {
   /** A step's batches, one for each part that its gradient is averaged over. */
   of(stage: Stage, step: number): Batch[] {
     return Array.from({ length: stage.accumulate }, (_, part) =>
-      stage.kind === 'pictures' ? this.#picturesOf(stage, step, part) : this.#clipsOf(stage, step, part),
+      stage.kind === 'pictures'
+        ? this.#picturesOf({ ...stage, single: step < stage.steps * stage.single }, step, part)
+        : this.#clipsOf(stage, step, part),
     )
   }
 
-  #picturesOf(
-    { batch, single, steps, wrong, crop, flip }: PicturesStage,
-    step: number,
-    part: number,
-  ): PictureBatch {
+  #picturesOf({ batch, single, wrong, crop, flip }: PictureWish, step: number, part: number): PictureBatch {
     const random = randomFrom(`${this.#seed} pictures ${step} ${part}`)
     const frameBytes = this.#size * this.#size * 3
     const pixels = new Uint8Array(batch * frameBytes)
-    const onlySingle = step < steps * single
     const scenes: Scene[] = []
     const bearings = new Float32Array(batch * BEARINGS)
     while (scenes.length < batch) {
-      const wantPair = !onlySingle && random.chance(0.6)
+      const wantPair = !single && random.chance(0.6)
       const index = this.#pick(this.#pictures, random, (scene) => isSingle(scene) !== wantPair)
       const scene = this.#pictures.scenes[index] as Scene
       const moments = this.#pictures.moments(index)
@@ -145,7 +154,8 @@ export class Batches {
     }
   }
 
-  #clipsOf({ batch, motions, single, wrong, crop, flip }: ClipsStage, step: number, part: number): ClipBatch {
+  #clipsOf(stage: ClipsStage, step: number, part: number): ClipBatch {
+    const { batch, motions, single, wrong, crop, flip, pictures } = stage
     const random = randomFrom(`${this.#seed} clips ${step} ${part}`)
     const clipBytes = this.#frames * this.#size * this.#size * 3
     const pixels = new Uint8Array(batch * clipBytes)
@@ -174,6 +184,10 @@ export class Batches {
       motions: matrix(2 * batch, MOTION_NAMES.length, (n, m) =>
         scenes[n]?.motion === MOTION_NAMES[m] ? 1 : 0,
       ),
+      ...(pictures > 0 && {
+        // What a picture's caption says is true of its mirror image, whatever clips allow.
+        pictures: this.#picturesOf({ batch: pictures, single, wrong, crop, flip: true }, step, part),
+      }),
     }
   }
 

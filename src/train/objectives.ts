@@ -48,10 +48,11 @@ export interface ClipOptions {
   readonly spread: number
   /** Weight of each of the two losses that name the motion. */
   readonly named: number
-  /** Weight of the loss over captions without motion. */
+  /** Weight of each of the losses over captions without motion: of clips, and of the pictures beside them. */
   readonly objects: number
-  /** CLIP's features both ways, where it is frozen. */
+  /** CLIP's features both ways, where it is frozen, and class tokens of the pictures beside. */
   readonly trunk?: VisionOutput<Tensor>
+  readonly beside?: Tensor
   readonly noise?: BranchNoise<Tensor>
 }
 
@@ -70,12 +71,11 @@ export function clipLoss(tf: Tf, net: Forward, batch: ClipBatch, motions: Texts,
   const motion = shareLoss(tf, tf.mul(tf.matMul(video, motionTexts, false, true), net.scale()), shares)
   const head = shareLoss(tf, net.head('motions', cls), shares)
   const apart = spreadLoss(tf, motionTexts, APART)
-  const total = tf.addN([
-    nce,
-    tf.mul(objects, plain),
-    tf.mul(motion, named),
-    tf.mul(head, named),
-    tf.mul(apart, spread),
-  ])
-  return { total, parts: { nce, objects, motion, head, apart } }
+  const of = [nce, tf.mul(objects, plain), tf.mul(motion, named), tf.mul(head, named), tf.mul(apart, spread)]
+  const parts = { nce, objects, motion, head, apart }
+  if (batch.pictures === undefined) return { total: tf.addN(of), parts }
+  const { captions, pixels } = batch.pictures
+  const { beside = net.classes(pixels) } = options
+  const pictures = meeting(tf, net, net.pictures(beside))(captions, tf.eye(captions.texts.count))
+  return { total: tf.addN([...of, tf.mul(pictures, plain)]), parts: { ...parts, pictures } }
 }

@@ -89,12 +89,21 @@ export class Trainer {
     if (batch.kind === 'pictures')
       return (weights) => pictureLoss(tf, forward(weights), batch, this.#motions, spread)
     if (stage.kind === 'pictures') throw new StanflowError('INTERNAL', 'clips in a stage of pictures')
-    const trunk = throughTrunk(this.#net, trained) ? undefined : forward(tensors).bothWays(batch.pixels)
+    const frozen = throughTrunk(this.#net, trained) ? undefined : forward(tensors)
+    const trunk = frozen?.bothWays(batch.pixels)
+    const beside = batch.pictures && frozen?.classes(batch.pictures.pixels)
     const rates = { dropout: stage.dropout, dropPath: stage['drop-path'] }
     // Every computation of this loss has the same noise.
     const noise = () => branchNoise(tf, rates, `${this.#config.seed} ${stage.name} ${step} ${part}`)
     const { named, objects } = stage
-    const options = () => ({ spread, named, objects, noise: noise(), ...(trunk && { trunk }) })
+    const options = () => ({
+      spread,
+      named,
+      objects,
+      noise: noise(),
+      ...(trunk && { trunk }),
+      ...(beside && { beside }),
+    })
     return (weights) => clipLoss(tf, forward(weights), batch, this.#motions, options())
   }
 }

@@ -22,6 +22,8 @@ stages:
     steps: 12
     batch: 3
     accumulate: 2
+    pictures: 4
+    wrong: 1
     crop: 0.8
     flip: true
     dropout: 0.1
