@@ -69,7 +69,8 @@ export class Broker {
     const id = randomBytes(16).toString('base64url')
     await run('java', [
       ...['-XX:TieredStopAtLevel=1', '-cp', `${JARS}/*`, 'kafka.tools.StorageTool'],
-      ...['format', '-t', id, '-c', join(dir, 'server.properties'), ...scrams],
+      // An id may begin with a dash, which would be taken for an option.
+      ...['format', `--cluster-id=${id}`, '-c', join(dir, 'server.properties'), ...scrams],
     ])
     const broker = new Broker(dir, addresses)
     await broker.#ready()
