@@ -1,4 +1,5 @@
 import type { Admin } from '../../src/connect/kafka/client.js'
+import { MARKS } from '../../src/connect/kafka/read-topic.js'
 import { FETCH_SECONDS } from './partition.js'
 
 export interface BystanderOptions {
@@ -10,8 +11,6 @@ export interface BystanderOptions {
 }
 
 const LOOK_MS = 1000
-/** Marks of transactions that may end a partition, and are never committed. */
-const MARKS = 4n
 
 /**
  * A member of a group that has more of them than there are partitions: it watches how far the others come, to take over

@@ -15,7 +15,6 @@ const TEXTS = ['bytes', 'string']
 interface Shape {
   readonly typeName: string
   readonly size: number
-  readonly symbols: readonly string[]
   readonly itemsType: Type
   readonly valuesType: Type
   readonly types: readonly Type[]

@@ -77,8 +77,8 @@ function kept({ key, value, headers }: Input): Input {
     if (!isOver) room -= headersBytes({ [name]: text })
     return isOver
   })
-  const [begun, beginning] = [key, value].map((whole) => whole?.subarray(0, KEPT_BYTES) ?? null)
-  return { key: begun ?? null, value: beginning ?? null, headers: { ...few, [CUT]: String(bytes) } }
+  const beginning = (whole: Buffer | null): Buffer | null => whole?.subarray(0, KEPT_BYTES) ?? null
+  return { key: beginning(key), value: beginning(value), headers: { ...few, [CUT]: String(bytes) } }
 }
 
 const without = (headers: Headers, isOut: (name: string, text: string) => boolean): Headers =>

@@ -39,8 +39,8 @@ export interface ReadOptions {
  */
 const QUIET_MS = 1500
 const [FIRST_ANSWERS, ANSWERS, MANY_ANSWERS] = [20, 5, 100]
-/** Marks that may end a partition; where more is missing, one that leads it may be slow. */
-const MARKS = 4n
+/** Marks of transactions that may end a partition, and are none of its records; where more is missing, one that leads it may be slow. */
+export const MARKS = 4n
 const ANSWER_MS = 100
 /** Records held for a slow caller before partitions are paused. */
 const HELD = 2000

@@ -21,6 +21,16 @@ export interface DoorReport {
   readonly findings: readonly string[]
 }
 
+type Count = 'taken' | 'refused' | 'contained' | 'unnamed' | 'crashes' | 'hangs' | 'neighboursLost'
+
+/** What a door counts as it goes. */
+export type Counts = { -readonly [Key in Count]: DoorReport[Key] }
+
+export const noCounts = (): Counts => ({
+  ...{ taken: 0, refused: 0, contained: 0 },
+  ...{ unnamed: 0, crashes: 0, hangs: 0, neighboursLost: 0 },
+})
+
 export interface DoorRun {
   readonly mutants: number
   readonly seed: number

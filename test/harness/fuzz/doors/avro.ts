@@ -6,7 +6,7 @@ import { schemaText, Wire } from '../../../../src/connect/kafka/wire.js'
 import { Registry } from '../../../support/registry.js'
 import type { Door } from '../door.js'
 import { mutate, type Random } from '../mutate.js'
-import { fileDoor } from './files.js'
+import { EVENT, fileDoor } from './files.js'
 
 const HEADER = 5
 /** Schema ids and lengths that nobody gave. */
@@ -81,18 +81,7 @@ async function valuesOf(): Promise<Values> {
       ...{ ...result, label_set: 'cd'.repeat(32) },
       labels: ['a person falls', 'a cat'].map((label) => ({ label, score: 0.5, similarity: 0.25 })),
     },
-    event: {
-      ...{
-        event_id: 'e',
-        episode_id: 'p',
-        source: 'camera:door',
-        kind: 'rule-opened',
-        start: 1.7e9,
-        end: null,
-      },
-      ...{ rule: 'fall', label: 'a person falls', peak: 0.75, clip_ids: ['c1', 'c2'], thumbnail: null },
-      ...{ video: null, code: null, detail: null },
-    },
+    event: { ...EVENT, peak: 0.75 },
   }
 }
 

@@ -14,7 +14,7 @@ import { ERROR_CODES } from '../../../../src/errors.js'
 import { Broker } from '../../../support/broker.js'
 import { CLIP_KINDS, clipRecords, FRAMES, resultKey, VIDEO_KINDS, videoRecords } from '../../feed.js'
 import { Fleet } from '../../fleet.js'
-import type { Door, DoorReport, DoorRun } from '../door.js'
+import { type Door, type DoorReport, type DoorRun, noCounts } from '../door.js'
 import { mutate, mutateText, Random } from '../mutate.js'
 import { PeakMemory } from '../peak-memory.js'
 import { mutateAvro, ownRegistry } from './avro.js'
@@ -236,7 +236,7 @@ export const BROKER_DOOR: Door = {
     const fleet = new Fleet()
     const random = new Random(seed)
     const peak = new PeakMemory()
-    const counts = { taken: 0, refused: 0, unnamed: 0, crashes: 0, hangs: 0, neighboursLost: 0 }
+    const counts = noCounts()
     const findings: string[] = []
     try {
       const address = registry ?? (await ownRegistry())
@@ -369,7 +369,7 @@ export const BROKER_DOOR: Door = {
       const missing = due.length + counts.taken - tombstones - results / 2
       if (missing > 0) findings.push(`broker: ${missing} records gave neither result nor dead letter`)
       counts.unnamed += Math.max(0, missing)
-      const report = { door: 'broker: consume', mutants: marks.size, contained: 0, ...counts }
+      const report = { door: 'broker: consume', mutants: marks.size, ...counts }
       return { ...report, worstMiB: peak.mebibytes, mostMiB: MOST_MIB, findings }
     } finally {
       await fleet.stop()

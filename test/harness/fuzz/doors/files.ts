@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { writeCheckpoint } from '../../../support/checkpoints.js'
 import { fixture } from '../../../support/fixtures.js'
-import type { Door, DoorReport, DoorRun } from '../door.js'
+import { type Door, type DoorReport, type DoorRun, noCounts } from '../door.js'
 import { mutate, mutateText, Random } from '../mutate.js'
 import { TEXTS } from '../texts.js'
 import { type Answer, Victim } from '../victim.js'
@@ -52,7 +52,7 @@ export function fileDoor(spec: FileDoor): Door {
         limitMs: planted === 'hang' ? 5000 : 60_000,
         ...(planted && { planted }),
       })
-      const counts = { taken: 0, refused: 0, unnamed: 0, crashes: 0, hangs: 0, neighboursLost: 0 }
+      const counts = noCounts()
       const findings: string[] = []
       try {
         const goods = await spec.goods(folder, beside)
@@ -97,7 +97,6 @@ export function fileDoor(spec: FileDoor): Door {
         return {
           door: name,
           mutants: mutants + bombs.length,
-          contained: 0,
           ...counts,
           worstMiB: victim.worstMiB,
           mostMiB,
@@ -160,6 +159,12 @@ async function pictureBombs(folder: string): Promise<readonly string[]> {
   })
 }
 
+/** An event as it lies in its topic. */
+export const EVENT = {
+  ...{ event_id: 'e', episode_id: 'p', source: 'camera:door', kind: 'rule-opened' },
+  ...{ start: 1.7e9, end: null, rule: 'fall', label: 'a person falls', peak: 0.9, clip_ids: ['c1', 'c2'] },
+  ...{ thumbnail: null, video: null, code: null, detail: null },
+}
 const MESSAGE: Readonly<Record<string, object>> = {
   video: {
     request_id: 'r',
@@ -169,26 +174,7 @@ const MESSAGE: Readonly<Record<string, object>> = {
     etag: null,
     sample: { kind: 'window', frames: 12, length: 4, stride: 2 },
   },
-  event: {
-    ...{
-      event_id: 'e',
-      episode_id: 'p',
-      source: 'camera:door',
-      kind: 'rule-opened',
-      start: 1.7e9,
-      end: null,
-      rule: 'fall',
-    },
-    ...{
-      label: 'a person falls',
-      peak: 0.9,
-      clip_ids: ['c1', 'c2'],
-      thumbnail: null,
-      video: null,
-      code: null,
-      detail: null,
-    },
-  },
+  event: EVENT,
 }
 const MESSAGES = Object.entries(MESSAGE).map(([name, good]) =>
   fileDoor({

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ask } from '../../../server/support.js'
-import type { Door, DoorReport, DoorRun } from '../door.js'
+import { type Door, type DoorReport, type DoorRun, noCounts } from '../door.js'
 import { Random } from '../mutate.js'
 import { PeakMemory } from '../peak-memory.js'
 
@@ -74,7 +74,7 @@ export const HTTP_DOOR: Door = {
     const home = await mkdtemp(join(tmpdir(), 'stanflow-fuzz-http-'))
     const random = new Random(seed)
     const peak = new PeakMemory()
-    const counts = { taken: 0, refused: 0, unnamed: 0, crashes: 0, hangs: 0, neighboursLost: 0 }
+    const counts = noCounts()
     const findings: string[] = []
     const { address, child } = await serve(home)
     const stop = peak.watch(child.pid as number)
@@ -140,7 +140,6 @@ export const HTTP_DOOR: Door = {
       return {
         door: 'http api',
         mutants,
-        contained: 0,
         ...counts,
         worstMiB: peak.mebibytes,
         mostMiB: MOST_MIB,

@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ERROR_CODES } from '../../../../src/errors.js'
 import { TestCamera } from '../../../support/camera.js'
-import type { Door, DoorReport, DoorRun, PlantedFault } from '../door.js'
+import {
+  type Counts,
+  type Door,
+  type DoorReport,
+  type DoorRun,
+  noCounts,
+  type PlantedFault,
+} from '../door.js'
 import { Random } from '../mutate.js'
 import { PeakMemory } from '../peak-memory.js'
 import { HostileCamera } from '../rtsp/hostile-camera.js'
@@ -40,17 +47,6 @@ interface Mutant {
   readonly camera: HostileCamera
 }
 
-type Counts = {
-  -readonly [Key in
-    | 'taken'
-    | 'refused'
-    | 'contained'
-    | 'unnamed'
-    | 'crashes'
-    | 'hangs'
-    | 'neighboursLost']: DoorReport[Key]
-}
-
 /** Answers of a real camera, mutated on their way to `stanflow ingest`, which has a good camera beside them. */
 export const RTSP_DOOR: Door = {
   name: 'rtsp',
@@ -60,15 +56,7 @@ export const RTSP_DOOR: Door = {
     const home = await mkdtemp(join(tmpdir(), 'stanflow-fuzz-rtsp-'))
     const random = new Random(seed)
     const peak = new PeakMemory()
-    const counts: Counts = {
-      taken: 0,
-      refused: 0,
-      contained: 0,
-      unnamed: 0,
-      crashes: 0,
-      hangs: 0,
-      neighboursLost: 0,
-    }
+    const counts = noCounts()
     const findings: string[] = []
     const codes = new Map<string, number>()
     const picture = { size: '160x90', rate: 10 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { writeVideoBombs } from '../bombs.js'
-import type { Door, DoorReport, DoorRun } from '../door.js'
+import { type Door, type DoorReport, type DoorRun, noCounts } from '../door.js'
 import { mutate, Random } from '../mutate.js'
 import { PeakMemory } from '../peak-memory.js'
 
@@ -115,7 +115,7 @@ export const VIDEO_DOOR: Door = {
     const home = await mkdtemp(join(tmpdir(), 'stanflow-fuzz-videos-'))
     const random = new Random(seed)
     const peak = new PeakMemory()
-    const counts = { taken: 0, refused: 0, contained: 0, unnamed: 0, crashes: 0, hangs: 0, neighboursLost: 0 }
+    const counts = noCounts()
     const findings: string[] = []
     const codes = new Map<string, number>()
     try {
