@@ -26,6 +26,8 @@ const TOPIC_OF: Readonly<Record<ValueName, TopicName>> = {
 const MAGIC = 0
 const HEADER = 5
 const BRACE = 0x7b
+/** Without a registry, values that may begin as Avro does before any was JSON. */
+const MOST_STRAYS = 1
 /** Characters of a schema. */
 const MOST_SCHEMA = 1_000_000
 
@@ -44,6 +46,8 @@ export class Wire {
   readonly #types = new Map<ValueName, { readonly type: Type; readonly schema: Schema }>()
   readonly #ids = new Map<ValueName, Promise<number>>()
   readonly #readers = new Map<string, Promise<(bytes: Buffer) => unknown>>()
+  /** Values that began as Avro does, while no other was read. */
+  #strays = 0
 
   /** `ending`: aborted when a registry that does not answer is not to be waited for any more. */
   constructor({ prefix, registry, ending }: WireOptions) {
@@ -69,7 +73,12 @@ export class Wire {
     return Buffer.concat([head, this.#type(name).toBuffer(value)])
   }
 
-  /** @throws StanflowError KAFKA_SCHEMA where the record is at fault; KAFKA_NO_REGISTRY, KAFKA_REGISTRY, KAFKA_AUTH */
+  /**
+   * Without a registry a value that begins as Avro does is the record's own fault where it is the first or others were JSON:
+   * one of those stops nobody. From the second on, with no JSON among them, an option was forgotten.
+   *
+   * @throws StanflowError KAFKA_SCHEMA where the record is at fault; KAFKA_NO_REGISTRY, KAFKA_REGISTRY, KAFKA_AUTH
+   */
   async decode<N extends ValueName>(name: N, bytes: Buffer | null): Promise<Values[N]> {
     const value = await this.#decode(name, bytes)
     if (name === 'embedding') requireWhole(value as EmbeddingRecord)
@@ -81,7 +90,9 @@ export class Wire {
       throw new StanflowError('KAFKA_SCHEMA', 'The record has no value.')
     if (bytes[0] === BRACE) {
       const { type, schema } = this.#known(name)
-      return fromJson(bytes, type, schema) as Values[N]
+      const value = fromJson(bytes, type, schema) as Values[N]
+      this.#strays = Number.NEGATIVE_INFINITY
+      return value
     }
     if (bytes[0] !== MAGIC || bytes.length < HEADER) {
       throw new StanflowError('KAFKA_SCHEMA', 'The value is neither JSON nor Avro in Confluent framing.')
@@ -120,7 +131,11 @@ export class Wire {
   #reader(name: ValueName, id: number): Promise<(bytes: Buffer) => unknown> {
     const registry = this.#registry
     if (registry === undefined) {
-      throw new StanflowError('KAFKA_NO_REGISTRY', 'The value is Avro, whose schema is in a registry.')
+      const isStray = ++this.#strays <= MOST_STRAYS
+      throw new StanflowError(
+        isStray ? 'KAFKA_SCHEMA' : 'KAFKA_NO_REGISTRY',
+        'The value begins as Avro does, whose schemas are in a registry, and no --registry is given.',
+      )
     }
     return remembered(this.#readers, `${name} ${id}`, async () => {
       const text = await registry.schema(id)

@@ -11,6 +11,7 @@ import { type TailRecord, tail } from '../../../pipelines/tail.js'
 import { createTopics } from '../../../pipelines/topics.js'
 import { ClaimCheck } from '../../../src/connect/kafka/claim-check.js'
 import type { KafkaClient } from '../../../src/connect/kafka/client.js'
+import type { DeadLetterFacts } from '../../../src/connect/kafka/dead-letter.js'
 import { openKafka } from '../../../src/connect/kafka/open.js'
 import type { TopicName } from '../../../src/connect/kafka/topics.js'
 import { Wire } from '../../../src/connect/kafka/wire.js'
@@ -52,7 +53,7 @@ after(async () => {
 })
 
 /** A cluster of topics of its own, with so many videos of a bucket asked for. */
-async function asked(videos: number) {
+async function asked(videos: number, first?: Buffer) {
   const prefix = topicPrefix()
   const cluster = { kafka: { brokers }, prefix }
   await createTopics({ ...cluster, partitions: 1 })
@@ -60,6 +61,8 @@ async function asked(videos: number) {
   const client = await openKafka({ brokers })
   const wire = new Wire({ prefix })
   const producer = await client.producer()
+  const topic = `${prefix}videos`
+  if (first) await producer.send([{ topic, key: 'first', value: first, headers: {} }])
   for (let n = 0; n < videos; n++) {
     const source = `${n}.mp4`
     await copyFile(join(dir, 'v.mp4'), server.file(bucket, source))
@@ -67,7 +70,7 @@ async function asked(videos: number) {
     const value = await wire.encode('video', {
       ...{ request_id: source, source, uri: `s3://${bucket}/${source}`, ...nothing },
     })
-    await producer.send([{ topic: `${prefix}videos`, key: source, value, headers: {} }])
+    await producer.send([{ topic, key: source, value, headers: {} }])
   }
   await client.close()
   const s3: S3Settings = { ...server.settings, endpoint: `http://127.0.0.1:${proxy.port}`, timeoutSeconds: 3 }
@@ -174,6 +177,16 @@ describe('a consumer and a bucket', () => {
   })
 })
 
+test('a record that begins as Avro does, where no registry is named, is a dead letter; others are done', async () => {
+  const { consuming, all } = await asked(3, Buffer.from([0, 0, 0, 0, 1, 2, 3]))
+  const { done, stop } = running(consuming)
+  await until('results', async () => (await all('labels')).length >= 3 * SECONDS)
+  stop()
+  assert.equal((await done).deadLetters, 1)
+  const letters = (await all('dead-letter')).map(({ value }) => (value as DeadLetterFacts).code)
+  assert.deepEqual(letters, ['KAFKA_SCHEMA'])
+})
+
 test('Avro without a registry, or with a URL that is none: consumer and archive end, and nothing is lost', async () => {
   const registry = await sharedRegistry()
   const prefix = topicPrefix()
@@ -187,10 +200,13 @@ test('Avro without a registry, or with a URL that is none: consumer and archive 
   const result = { ...moment, model_digest: 'ab'.repeat(32), sampling: 'uniform-1', dim: 1 }
   const clip = await wire.encode('clip', { ...moment, frames: [Buffer.from('no JPEG')] })
   const embedding = await wire.encode('embedding', { ...result, vector: Buffer.alloc(4) })
-  await producer.send([
-    { topic: `${prefix}clips`, key: 's', value: clip, headers: {} },
-    { topic: `${prefix}embeddings`, key: 's', value: embedding, headers: {} },
-  ])
+  // The first of each may be a stray; the second is a forgotten option.
+  for (let n = 0; n < 2; n++) {
+    await producer.send([
+      { topic: `${prefix}clips`, key: 's', value: clip, headers: {} },
+      { topic: `${prefix}embeddings`, key: 's', value: embedding, headers: {} },
+    ])
+  }
   await client.close()
   const archiving: ArchiveOptions = {
     ...{ ...cluster, group: `${prefix}archive`, to: join(dir, 'avro'), rollRecords: 10, rollTime: 60 },
@@ -205,7 +221,7 @@ test('Avro without a registry, or with a URL that is none: consumer and archive 
     })
   }
   assert.deepEqual(await all('dead-letter'), [])
-  assert.equal((await archive({ ...archiving, registry })).records, 1)
+  assert.equal((await archive({ ...archiving, registry })).records, 2)
 })
 
 test('an archive whose commit fails after the file was written tells of one file, its own', async () => {
