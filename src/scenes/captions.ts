@@ -1,6 +1,6 @@
 import { type Random, shuffled } from './random.js'
 import type { Scene, Thing } from './scene.js'
-import { CAMERAS, COLOUR_NAMES, MOTIONS, type Motion, SHAPES, TOGETHER } from './vocabulary.js'
+import { CAMERAS, COLOUR_NAMES, isHeldOut, MOTIONS, type Motion, SHAPES, TOGETHER } from './vocabulary.js'
 
 /** What a caption says of one object; what it leaves out it does not say. */
 export type Mention = Pick<Thing, 'shape' | 'colour'> & Partial<Pick<Thing, 'size' | 'texture'>>
@@ -60,7 +60,10 @@ function worded(random: Random, claim: Claim): Caption {
   return { text: `${things(mentions)} ${words}`, claim }
 }
 
-/** A caption that is false of the scene by one fact: another colour, another shape, or the shapes of two objects exchanged. */
+/**
+ * A caption that is false of the scene by one fact: another colour, another shape, or the shapes of two objects exchanged. It
+ * names no combination of shape and motion that is kept from training, which is not to be learnt as false either.
+ */
 export function wrongCaption(random: Random, scene: Scene, { claim }: Caption): Caption {
   for (;;) {
     const mentions = claim.mentions.map((mention) => ({ ...mention }))
@@ -71,7 +74,12 @@ export function wrongCaption(random: Random, scene: Scene, { claim }: Caption): 
     else if (fault < 0.6) one.colour = random.pick(COLOUR_NAMES)
     else one.shape = random.pick(SHAPES)
     const wrong = { ...claim, mentions }
-    if (!isTrueOf(wrong, scene)) return worded(random, wrong)
+    const { motion } = claim
+    const isKept = mentions.some(
+      ({ shape }, n) =>
+        motion !== undefined && shape !== claim.mentions[n]?.shape && isHeldOut(shape, motion),
+    )
+    if (!isKept && !isTrueOf(wrong, scene)) return worded(random, wrong)
   }
 }
 

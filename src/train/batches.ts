@@ -6,7 +6,7 @@ import { COLOUR_NAMES, MOTION_NAMES, reversed, SHAPES } from '../scenes/vocabula
 import { HANDED, mirror, randomWindow, zoom } from './augment.js'
 import type { ClipSet } from './clips.js'
 import type { ClipsStage, Stage } from './config.js'
-import { BEARINGS, bearingOf, countedPairs, type Matrix, matrix, THINGS } from './targets.js'
+import { BEARINGS, bearingOf, countedMotions, countedPairs, type Matrix, matrix, THINGS } from './targets.js'
 
 export interface Texts extends TokenBatch {
   readonly length: number
@@ -47,6 +47,8 @@ export interface ClipBatch {
   readonly objectPositive: Matrix
   /** Which motion, as shares `[2N, motions]`. */
   readonly motions: Matrix
+  /** 0 where a motion is no negative: no object of that shape does it in training. */
+  readonly countedMotions: Matrix
   /** Beside the clips, where the stage wants them. */
   readonly pictures?: PictureBatch
 }
@@ -184,9 +186,10 @@ export class Batches {
       motions: matrix(2 * batch, MOTION_NAMES.length, (n, m) =>
         scenes[n]?.motion === MOTION_NAMES[m] ? 1 : 0,
       ),
+      countedMotions: countedMotions(scenes),
       ...(pictures > 0 && {
-        // What a picture's caption says is true of its mirror image, whatever clips allow.
-        pictures: this.#picturesOf({ batch: pictures, single, wrong, crop, flip: true }, step, part),
+        // They hold what CLIP knows of two objects too; and their captions are true of their mirror images, whatever clips allow.
+        pictures: this.#picturesOf({ batch: pictures, single: false, wrong, crop, flip: true }, step, part),
       }),
     }
   }

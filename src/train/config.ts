@@ -58,6 +58,8 @@ export const Clips = z.strictObject({
   objects: z.number().min(0).default(1),
   /** Single frames beside each batch of clips: their captions hold the text tower to what CLIP alone sees. */
   pictures: z.int().min(0).default(0),
+  /** Weight of the loss that keeps what clips say of captions without motion as CLIP's frames alone say it. */
+  keep: z.number().min(0).default(0),
   /** Only scenes of one object. */
   single: z.boolean().default(false),
   /** Before the first step the branch's spatial layers become those of CLIP beside them. */

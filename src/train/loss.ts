@@ -1,5 +1,9 @@
 import type { Tensor, Tf } from '../engine/tfjs/algebra.js'
 
+/** Scores, but none where `counted` is 0. */
+export const onlyCounted = (tf: Tf, scores: Tensor, counted: Tensor): Tensor =>
+  tf.add(scores, tf.mul(tf.sub(1, counted), -1e9))
+
 /** Which pairs of a batch are what: `[rows, columns]` of 0 and 1. */
 export interface Pairs {
   /** They belong together. */
@@ -26,7 +30,7 @@ export function pairLoss(
   { positive, counted }: Pairs,
   strangers?: Strangers,
 ): Tensor {
-  const only = (x: Tensor, mask: Tensor): Tensor => tf.add(x, tf.mul(tf.sub(1, mask), -1e9))
+  const only = (x: Tensor, mask: Tensor): Tensor => onlyCounted(tf, x, mask)
   const all = only(scores, counted)
   const own = only(scores, positive)
   const met = strangers ? tf.concat([all, only(strangers.scores, strangers.counted)], 0) : all
@@ -38,6 +42,12 @@ export function pairLoss(
 /** Cross-entropy of logits `[N, classes]` against shares `[N, classes]` that sum to 1. A scalar. */
 export function shareLoss(tf: Tf, logits: Tensor, shares: Tensor): Tensor {
   return tf.neg(tf.mean(tf.sum(tf.mul(tf.logSoftmax(logits), shares), -1)))
+}
+
+/** Kullback–Leibler divergence of softmax(logits) from shares that sum to 1, both `[N, classes]`. A scalar, 0 where they agree. */
+export function divergence(tf: Tf, shares: Tensor, logits: Tensor): Tensor {
+  const entropy = tf.neg(tf.mean(tf.sum(tf.mul(tf.log(tf.maximum(shares, 1e-12)), shares), -1)))
+  return tf.sub(shareLoss(tf, logits, shares), entropy)
 }
 
 /** Pulls unit vectors `[N, dim]` apart: the mean square of what cosines exceed `least` by. A scalar. */

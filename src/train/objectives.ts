@@ -3,7 +3,7 @@ import type { VisionOutput } from '../model/clip.js'
 import type { BranchNoise } from '../model/temporal/temporal.js'
 import type { Captions, ClipBatch, PictureBatch, Texts } from './batches.js'
 import type { Loss } from './gradients.js'
-import { pairLoss, shareLoss, spreadLoss } from './loss.js'
+import { divergence, onlyCounted, pairLoss, shareLoss, spreadLoss } from './loss.js'
 import type { Forward } from './network.js'
 import type { Matrix } from './targets.js'
 
@@ -30,10 +30,22 @@ export function pictureLoss(tf: Tf, net: Forward, batch: PictureBatch, motions: 
   return { total, parts: { nce, named, bearing, apart } }
 }
 
+type Encode = (texts: Texts) => Tensor
+
+/** Texts that several losses are about are encoded once. */
+function encodedOnce(net: Forward): Encode {
+  const known = new Map<Texts, Tensor>()
+  return (texts) => {
+    const vectors = known.get(texts) ?? net.texts(texts)
+    known.set(texts, vectors)
+    return vectors
+  }
+}
+
 /** NCE of captions with what is seen, `[N, dim]`. */
-function meeting(tf: Tf, net: Forward, seen: Tensor) {
+function meeting(tf: Tf, net: Forward, seen: Tensor, vectors: Encode = (texts) => net.texts(texts)) {
   const scale = net.scale()
-  const against = (texts: Texts): Tensor => tf.mul(tf.matMul(net.texts(texts), seen, false, true), scale)
+  const against = (texts: Texts): Tensor => tf.mul(tf.matMul(vectors(texts), seen, false, true), scale)
   return ({ texts, counted, wrong }: Captions, positive: Tensor): Tensor =>
     pairLoss(
       tf,
@@ -53,7 +65,26 @@ export interface ClipOptions {
   /** CLIP's features both ways, where it is frozen, and class tokens of the pictures beside. */
   readonly trunk?: VisionOutput<Tensor>
   readonly beside?: Tensor
+  /** What `framesSay`, and the weight of the loss that holds the clips to it. */
+  readonly keep?: { readonly likely: Tensor; readonly weight: number }
   readonly noise?: BranchNoise<Tensor>
+}
+
+/** All captions without motion that a batch has, true ones and false ones: `[K, dim]`. */
+function plainTexts(tf: Tf, { objects, pictures }: ClipBatch, vectors: Encode): Tensor {
+  const { texts, wrong } = objects
+  const all = [texts, ...(wrong ? [wrong.texts] : []), ...(pictures ? [pictures.captions.texts] : [])]
+  return tf.concat(all.map(vectors), 0)
+}
+
+/**
+ * How likely each of the batch's captions without motion is to the frames of each clip alone, averaged, forwards and
+ * backwards: `[2N, K]`. `cls`: class tokens of CLIP's frames, `[N·T, D]`.
+ */
+export function framesSay(tf: Tf, net: Forward, batch: ClipBatch, cls: Tensor): Tensor {
+  const texts = plainTexts(tf, batch, (one) => net.texts(one))
+  const likely = tf.softmax(tf.mul(tf.matMul(net.averaged(cls), texts, false, true), net.scale()))
+  return tf.concat([likely, likely], 0)
 }
 
 /**
@@ -61,21 +92,38 @@ export interface ClipOptions {
  * by a head on the branch's class token that training alone has.
  */
 export function clipLoss(tf: Tf, net: Forward, batch: ClipBatch, motions: Texts, options: ClipOptions): Loss {
-  const { spread, named, objects: plain, trunk = net.bothWays(batch.pixels) } = options
+  const { spread, named, objects: plain, keep, trunk = net.bothWays(batch.pixels) } = options
   const { video, cls } = net.clips(trunk, options.noise)
-  const meet = meeting(tf, net, video)
+  const vectors = encodedOnce(net)
+  const scores = (texts: Tensor): Tensor => tf.mul(tf.matMul(video, texts, false, true), net.scale())
+  const meet = meeting(tf, net, video, vectors)
   const motionTexts = net.texts(motions)
-  const shares = upload(tf, batch.motions)
-  const nce = meet(batch.captions, tf.eye(batch.captions.texts.count))
-  const objects = meet(batch.objects, upload(tf, batch.objectPositive))
-  const motion = shareLoss(tf, tf.mul(tf.matMul(video, motionTexts, false, true), net.scale()), shares)
-  const head = shareLoss(tf, net.head('motions', cls), shares)
-  const apart = spreadLoss(tf, motionTexts, APART)
-  const of = [nce, tf.mul(objects, plain), tf.mul(motion, named), tf.mul(head, named), tf.mul(apart, spread)]
-  const parts = { nce, objects, motion, head, apart }
-  if (batch.pictures === undefined) return { total: tf.addN(of), parts }
-  const { captions, pixels } = batch.pictures
-  const { beside = net.classes(pixels) } = options
-  const pictures = meeting(tf, net, net.pictures(beside))(captions, tf.eye(captions.texts.count))
-  return { total: tf.addN([...of, tf.mul(pictures, plain)]), parts: { ...parts, pictures } }
+  const [shares, counted] = [upload(tf, batch.motions), upload(tf, batch.countedMotions)]
+  const names = (logits: Tensor): Tensor => shareLoss(tf, onlyCounted(tf, logits, counted), shares)
+  const terms: Term[] = [
+    ['nce', meet(batch.captions, tf.eye(batch.captions.texts.count)), 1],
+    ['objects', meet(batch.objects, upload(tf, batch.objectPositive)), plain],
+    ['motion', names(scores(motionTexts)), named],
+    ['head', names(net.head('motions', cls)), named],
+    ['apart', spreadLoss(tf, motionTexts, APART), spread],
+  ]
+  if (batch.pictures !== undefined) {
+    const { captions, pixels } = batch.pictures
+    const { beside = net.classes(pixels) } = options
+    const meetPictures = meeting(tf, net, net.pictures(beside), vectors)
+    terms.push(['pictures', meetPictures(captions, tf.eye(captions.texts.count)), plain])
+  }
+  if (keep !== undefined) {
+    const kept = divergence(tf, keep.likely, scores(plainTexts(tf, batch, vectors)))
+    terms.push(['kept', kept, keep.weight])
+  }
+  return weighted(tf, terms)
 }
+
+/** Name, loss, weight. */
+type Term = readonly [string, Tensor, number]
+
+const weighted = (tf: Tf, terms: readonly Term[]): Loss => ({
+  total: tf.addN(terms.map(([, loss, weight]) => tf.mul(loss, weight))),
+  parts: Object.fromEntries(terms.map(([name, loss]) => [name, loss])),
+})

@@ -1,7 +1,7 @@
 import { type Caption, isTrueOf } from '../scenes/captions.js'
 import { pose } from '../scenes/draw.js'
 import type { Scene } from '../scenes/scene.js'
-import { COLOUR_NAMES, ORIENTED, SHAPES } from '../scenes/vocabulary.js'
+import { COLOUR_NAMES, isHeldOut, MOTION_NAMES, type Motion, ORIENTED, SHAPES } from '../scenes/vocabulary.js'
 
 /** A matrix for a loss, row-major. */
 export interface Matrix {
@@ -31,6 +31,17 @@ export function countedPairs(
   return matrix(captions.length, scenes.length, (i, j) => {
     if (own(i, j)) return 1
     return isTrueOf((captions[i] as Caption).claim, scenes[j] as Scene) ? 0 : 1
+  })
+}
+
+/**
+ * `[N, motions]`, 0 where the scene's objects are kept from doing the motion in training: that they do not do it is no fact
+ * about them.
+ */
+export function countedMotions(scenes: readonly Scene[]): Matrix {
+  return matrix(scenes.length, MOTION_NAMES.length, (n, m) => {
+    const motion = MOTION_NAMES[m] as Motion
+    return scenes[n]?.actors.some(({ shape }) => isHeldOut(shape, motion)) ? 0 : 1
   })
 }
 

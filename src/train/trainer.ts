@@ -1,15 +1,16 @@
-import type { Tf } from '../engine/tfjs/algebra.js'
+import type { Tensor, Tf } from '../engine/tfjs/algebra.js'
 import { StanflowError } from '../errors.js'
+import type { VisionOutput } from '../model/clip.js'
 import type { TextTokenizer } from '../model/tokenizer.js'
 import { motionCaption } from '../scenes/captions.js'
 import { MOTION_NAMES } from '../scenes/vocabulary.js'
 import { adamw } from './adamw.js'
-import { type Batch, type Texts, tokenise } from './batches.js'
+import { type Batch, type ClipBatch, type Texts, tokenise } from './batches.js'
 import type { Stage, TrainConfig } from './config.js'
 import { gradientsOf, type Loss, MeanGradients, type TensorsByName, throughTrunk } from './gradients.js'
 import { Forward, type Network } from './network.js'
 import { branchNoise } from './noise.js'
-import { clipLoss, pictureLoss } from './objectives.js'
+import { clipLoss, framesSay, pictureLoss } from './objectives.js'
 import { type Parameters, ratesOf } from './parameters.js'
 import { learningRate } from './schedule.js'
 
@@ -92,10 +93,11 @@ export class Trainer {
     const frozen = throughTrunk(this.#net, trained) ? undefined : forward(tensors)
     const trunk = frozen?.bothWays(batch.pixels)
     const beside = batch.pictures && frozen?.classes(batch.pictures.pixels)
+    const likely = stage.keep > 0 ? this.#framesSay(forward(tensors), batch, trunk) : undefined
     const rates = { dropout: stage.dropout, dropPath: stage['drop-path'] }
     // Every computation of this loss has the same noise.
     const noise = () => branchNoise(tf, rates, `${this.#config.seed} ${stage.name} ${step} ${part}`)
-    const { named, objects } = stage
+    const { named, objects, keep } = stage
     const options = () => ({
       spread,
       named,
@@ -103,7 +105,15 @@ export class Trainer {
       noise: noise(),
       ...(trunk && { trunk }),
       ...(beside && { beside }),
+      ...(likely && { keep: { likely, weight: keep } }),
     })
     return (weights) => clipLoss(tf, forward(weights), batch, this.#motions, options())
+  }
+
+  /** Of CLIP without modules between its layers, as it is now. */
+  #framesSay(net: Forward, batch: ClipBatch, trunk: VisionOutput<Tensor> | undefined): Tensor {
+    const { frames } = this.#net
+    const cls = trunk && this.#tf.slice(trunk.cls, [0, 0], [batch.count * frames, -1])
+    return framesSay(this.#tf, net, batch, cls ?? net.classes(batch.pixels))
   }
 }

@@ -73,12 +73,9 @@ function embed(tf: Tf, net: Network, forward: Forward, set: ClipSet, branch: boo
     const count = Math.min(CLIPS_AT_ONCE, set.scenes.length - from)
     const pixels = new Uint8Array(count * clipBytes)
     for (let n = 0; n < count; n++) set.readAll(from + n, pixels, n * clipBytes)
-    const vectors = read(tf, () => {
-      if (branch) return forward.clips(forward.trunk(pixels)).video
-      const pictures = tf.reshape(forward.pictures(forward.classes(pixels)), [count, frames, config.dim])
-      const mean = tf.mean(pictures, 1)
-      return tf.div(mean, tf.norm(mean, 2, 1, true))
-    })
+    const vectors = read(tf, () =>
+      branch ? forward.clips(forward.trunk(pixels)).video : forward.averaged(forward.classes(pixels)),
+    )
     all.set(vectors, from * config.dim)
   }
   return all

@@ -77,6 +77,9 @@ describe('motion scenes', () => {
         const wrong = wrongCaption(random, scene, caption)
         assert.equal(isTrueOf(wrong.claim, scene), false, `${wrong.text} for ${caption.text}`)
         assert.equal(wrong.claim.motion, caption.claim.motion)
+        const { mentions, motion } = wrong.claim
+        const isKept = mentions.some(({ shape }) => motion !== undefined && isHeldOut(shape, motion))
+        assert.equal(isKept, false, `${wrong.text} is kept from training`)
       }
     }
     const red = { shape: 'circle', colour: 'red' } as const

@@ -27,6 +27,9 @@ stages:
     steps: 3
     batch: 2
     rate: 0.001
+    wrong: 1
+    pictures: 4
+    keep: 5
     groups: [["STAN*", 1], ["temporal_layers*", 1], ["transformerClip*", 1], ["aux.motions*", 1], ["text_*", 0.3]]
 variants:
   - { name: mean, structure: mean }
@@ -65,6 +68,12 @@ test('every structure is trained from the same CLIP; a run that was killed goes 
       assert.equal(steps, 3)
     }
   }
+
+  // Whatever its weights: what mean pooling says is what its frames say.
+  const kept = (run: string) => readLog(join(to, run, 'log.jsonl')).map((line) => Number(line.kept))
+  for (const value of kept('mean-1')) assert.ok(Math.abs(value) < 1e-5, `${value}`)
+  for (const run of ['posterior-1', 'intermediate-1', 'self-1', 'projected-1'])
+    for (const value of kept(run)) assert.ok(value > 1e-5, `${run}: ${value}`)
 
   const weights = (run: string) => {
     const found = readCheckpoint(join(to, run, 'checkpoint.safetensors'))

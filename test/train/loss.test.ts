@@ -8,7 +8,7 @@ import { openSafetensors } from '../../src/model/formats/safetensors.js'
 import { mergeWeights } from '../../src/model/load.js'
 import { stanSelf } from '../../src/model/temporal/stan-self.js'
 import { gradientsOf, type TensorsByName } from '../../src/train/gradients.js'
-import { pairLoss } from '../../src/train/loss.js'
+import { divergence, pairLoss } from '../../src/train/loss.js'
 import { Forward } from '../../src/train/network.js'
 import { branchNoise } from '../../src/train/noise.js'
 import { dataLoss } from '../../src/train/on-data/loss.js'
@@ -137,4 +137,28 @@ describe('NCE of pairs', () => {
     const among = pairLoss(tf, tf.tensor2d(scores), pairs, strangers).dataSync()[0] as number
     assert.ok(Math.abs(among - plain(true)) < 1e-5, `${among}, not ${plain(true)}`)
   })
+})
+
+test('the divergence of softmaxes equals the sum written out, and is 0 where they agree', () => {
+  const said = [
+    [0.7, 0.2, 0.1],
+    [0, 0.5, 0.5],
+  ]
+  const logits = [
+    [1, 0, -1],
+    [0.5, 2, 3],
+  ]
+  const plain = said.map((row, i) => {
+    const scores = logits[i] as number[]
+    const all = scores.reduce((sum, x) => sum + Math.exp(x), 0)
+    return row.reduce((sum, p, k) => {
+      const q = Math.exp(scores[k] as number) / all
+      return p === 0 ? sum : sum + p * Math.log(p / q)
+    }, 0)
+  })
+  const expected = ((plain[0] as number) + (plain[1] as number)) / 2
+  const found = divergence(tf, tf.tensor2d(said), tf.tensor2d(logits)).dataSync()[0] as number
+  assert.ok(Math.abs(found - expected) < 1e-5, `${found}, not ${expected}`)
+  const own = divergence(tf, tf.softmax(tf.tensor2d(logits)), tf.tensor2d(logits)).dataSync()[0] as number
+  assert.ok(Math.abs(own) < 1e-6, `${own}`)
 })

@@ -23,6 +23,7 @@ stages:
     batch: 3
     accumulate: 2
     pictures: 4
+    keep: 5
     wrong: 1
     crop: 0.8
     flip: true

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { drawing } from '../../src/scenes/draw.js'
 import { makeScene, type Scene } from '../../src/scenes/scene.js'
-import { ORIENTED, type Shape } from '../../src/scenes/vocabulary.js'
+import { isHeldOut, MOTION_NAMES, ORIENTED, SHAPES, type Shape } from '../../src/scenes/vocabulary.js'
 import { mirror } from '../../src/train/augment.js'
-import { BEARINGS, bearingOf } from '../../src/train/targets.js'
+import { BEARINGS, bearingOf, countedMotions } from '../../src/train/targets.js'
 
 const size = 48
 const [template] = Array.from({ length: 200 }, (_, index) =>
@@ -54,4 +54,21 @@ test('what looks the same all around, or is one of two, has no such mark', () =>
   assert.equal(bearingOf(scene('ring', 1), 0, false), undefined)
   const two = scene('arrow', 1)
   assert.equal(bearingOf({ ...two, actors: [...two.actors, ...two.actors] }, 0, false), undefined)
+})
+
+test('a motion that training never shows with a shape is no negative of it; its own motion always counts', () => {
+  const scenes = Array.from({ length: 300 }, (_, index) => makeScene({ split: 'train', seed: 2, index }))
+  const { rows, columns, data } = countedMotions(scenes)
+  assert.deepEqual([rows, columns], [300, MOTION_NAMES.length])
+  const left = new Set<string>()
+  for (const [n, { actors, motion: own }] of scenes.entries()) {
+    for (const [m, motion] of MOTION_NAMES.entries()) {
+      const kept = actors.filter(({ shape }) => isHeldOut(shape, motion))
+      assert.equal(data[n * columns + m], kept.length > 0 ? 0 : 1, `${motion} for ${actors[0]?.shape}`)
+      for (const { shape } of kept) left.add(`${shape} ${motion}`)
+    }
+    assert.equal(data[n * columns + MOTION_NAMES.indexOf(own)], 1)
+  }
+  const all = SHAPES.flatMap((shape) => MOTION_NAMES.filter((motion) => isHeldOut(shape, motion)))
+  assert.equal(left.size, all.length, 'every combination came up')
 })
