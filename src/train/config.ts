@@ -60,6 +60,8 @@ export const Clips = z.strictObject({
   pictures: z.int().min(0).default(0),
   /** Weight of the loss that keeps what clips say of captions without motion as CLIP's frames alone say it. */
   keep: z.number().min(0).default(0),
+  /** What scores are divided by in that: more of them count, the unlikely ones too. */
+  soften: z.number().positive().default(1),
   /** Only scenes of one object. */
   single: z.boolean().default(false),
   /** Before the first step the branch's spatial layers become those of CLIP beside them. */

@@ -66,7 +66,7 @@ export interface ClipOptions {
   readonly trunk?: VisionOutput<Tensor>
   readonly beside?: Tensor
   /** What `framesSay`, and the weight of the loss that holds the clips to it. */
-  readonly keep?: { readonly likely: Tensor; readonly weight: number }
+  readonly keep?: { readonly likely: Tensor; readonly weight: number; readonly soften: number }
   readonly noise?: BranchNoise<Tensor>
 }
 
@@ -79,11 +79,12 @@ function plainTexts(tf: Tf, { objects, pictures }: ClipBatch, vectors: Encode): 
 
 /**
  * How likely each of the batch's captions without motion is to the frames of each clip alone, averaged, forwards and
- * backwards: `[2N, K]`. `cls`: class tokens of CLIP's frames, `[N·T, D]`.
+ * backwards: `[2N, K]`, the softmax of scores divided by `soften`. `cls`: class tokens of CLIP's frames, `[N·T, D]`.
  */
-export function framesSay(tf: Tf, net: Forward, batch: ClipBatch, cls: Tensor): Tensor {
+export function framesSay(tf: Tf, net: Forward, batch: ClipBatch, cls: Tensor, soften: number): Tensor {
   const texts = plainTexts(tf, batch, (one) => net.texts(one))
-  const likely = tf.softmax(tf.mul(tf.matMul(net.averaged(cls), texts, false, true), net.scale()))
+  const scores = tf.mul(tf.matMul(net.averaged(cls), texts, false, true), net.scale())
+  const likely = tf.softmax(tf.div(scores, soften))
   return tf.concat([likely, likely], 0)
 }
 
@@ -114,8 +115,10 @@ export function clipLoss(tf: Tf, net: Forward, batch: ClipBatch, motions: Texts,
     terms.push(['pictures', meetPictures(captions, tf.eye(captions.texts.count)), plain])
   }
   if (keep !== undefined) {
-    const kept = divergence(tf, keep.likely, scores(plainTexts(tf, batch, vectors)))
-    terms.push(['kept', kept, keep.weight])
+    const { likely, weight, soften } = keep
+    const said = tf.div(scores(plainTexts(tf, batch, vectors)), soften)
+    // Its gradients shrink by the square of what scores are divided by (Hinton et al. 2015).
+    terms.push(['kept', tf.mul(divergence(tf, likely, said), soften ** 2), weight])
   }
   return weighted(tf, terms)
 }

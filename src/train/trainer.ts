@@ -93,11 +93,11 @@ export class Trainer {
     const frozen = throughTrunk(this.#net, trained) ? undefined : forward(tensors)
     const trunk = frozen?.bothWays(batch.pixels)
     const beside = batch.pictures && frozen?.classes(batch.pictures.pixels)
-    const likely = stage.keep > 0 ? this.#framesSay(forward(tensors), batch, trunk) : undefined
+    const likely = stage.keep > 0 ? this.#framesSay(forward(tensors), batch, stage.soften, trunk) : undefined
     const rates = { dropout: stage.dropout, dropPath: stage['drop-path'] }
     // Every computation of this loss has the same noise.
     const noise = () => branchNoise(tf, rates, `${this.#config.seed} ${stage.name} ${step} ${part}`)
-    const { named, objects, keep } = stage
+    const { named, objects, keep, soften } = stage
     const options = () => ({
       spread,
       named,
@@ -105,15 +105,15 @@ export class Trainer {
       noise: noise(),
       ...(trunk && { trunk }),
       ...(beside && { beside }),
-      ...(likely && { keep: { likely, weight: keep } }),
+      ...(likely && { keep: { likely, soften, weight: keep } }),
     })
     return (weights) => clipLoss(tf, forward(weights), batch, this.#motions, options())
   }
 
   /** Of CLIP without modules between its layers, as it is now. */
-  #framesSay(net: Forward, batch: ClipBatch, trunk: VisionOutput<Tensor> | undefined): Tensor {
+  #framesSay(net: Forward, batch: ClipBatch, soften: number, trunk?: VisionOutput<Tensor>): Tensor {
     const { frames } = this.#net
     const cls = trunk && this.#tf.slice(trunk.cls, [0, 0], [batch.count * frames, -1])
-    return framesSay(this.#tf, net, batch, cls ?? net.classes(batch.pixels))
+    return framesSay(this.#tf, net, batch, cls ?? net.classes(batch.pixels), soften)
   }
 }

@@ -30,6 +30,7 @@ stages:
     wrong: 1
     pictures: 4
     keep: 5
+    soften: 4
     groups: [["STAN*", 1], ["temporal_layers*", 1], ["transformerClip*", 1], ["aux.motions*", 1], ["text_*", 0.3]]
 variants:
   - { name: mean, structure: mean }
