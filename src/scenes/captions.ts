@@ -65,6 +65,7 @@ function worded(random: Random, claim: Claim): Caption {
  * names no combination of shape and motion that is kept from training, which is not to be learnt as false either.
  */
 export function wrongCaption(random: Random, scene: Scene, { claim }: Caption): Caption {
+  const { motion } = claim
   for (;;) {
     const mentions = claim.mentions.map((mention) => ({ ...mention }))
     const [one, two] = shuffled(random, mentions)
@@ -74,10 +75,8 @@ export function wrongCaption(random: Random, scene: Scene, { claim }: Caption): 
     else if (fault < 0.6) one.colour = random.pick(COLOUR_NAMES)
     else one.shape = random.pick(SHAPES)
     const wrong = { ...claim, mentions }
-    const { motion } = claim
     const isKept = mentions.some(
-      ({ shape }, n) =>
-        motion !== undefined && shape !== claim.mentions[n]?.shape && isHeldOut(shape, motion),
+      ({ shape }, n) => motion && shape !== claim.mentions[n]?.shape && isHeldOut(shape, motion),
     )
     if (!isKept && !isTrueOf(wrong, scene)) return worded(random, wrong)
   }

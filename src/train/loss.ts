@@ -46,7 +46,7 @@ export function shareLoss(tf: Tf, logits: Tensor, shares: Tensor): Tensor {
 
 /** Kullback–Leibler divergence of softmax(logits) from shares that sum to 1, both `[N, classes]`. A scalar, 0 where they agree. */
 export function divergence(tf: Tf, shares: Tensor, logits: Tensor): Tensor {
-  const entropy = tf.neg(tf.mean(tf.sum(tf.mul(tf.log(tf.maximum(shares, 1e-12)), shares), -1)))
+  const entropy = shareLoss(tf, tf.log(tf.maximum(shares, 1e-12)), shares)
   return tf.sub(shareLoss(tf, logits, shares), entropy)
 }
 

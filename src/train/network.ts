@@ -1,7 +1,7 @@
 import { type Tensor, type Tf, TfjsAlgebra } from '../engine/tfjs/algebra.js'
 import { clipClass, clipText, clipVision, projectVision, type VisionOutput } from '../model/clip.js'
 import type { ClipConfig } from '../model/config.js'
-import { averageFrames } from '../model/temporal/mean.js'
+import { averageFrames, embedFrames } from '../model/temporal/mean.js'
 import type { BranchNoise, Temporal } from '../model/temporal/temporal.js'
 import type { Texts } from './batches.js'
 
@@ -81,7 +81,7 @@ export class Forward {
   /** Class tokens of clips' frames `[N·T, D]` as CLIP alone takes the clips, each the mean of its frames: `[N, dim]`, of unit length. */
   averaged(cls: Tensor): Tensor {
     const { config, frames } = this.#net
-    const each = this.#g.reshape(projectVision(this.#g, config, cls), [-1, frames, config.dim])
+    const each = embedFrames(this.#g, config, { cls }, frames)
     return this.#g.l2normalize(averageFrames(this.#g, each).video)
   }
 

@@ -15,8 +15,13 @@ export const mean: Temporal = {
 }
 
 /** Each frame by its class token, `[B, T, dim]`. */
-export function embedFrames<X>(g: Algebra<X>, config: ClipConfig, vision: VisionOutput<X>, T: number): X {
-  return g.reshape(projectVision(g, config, vision.cls), [-1, T, config.dim])
+export function embedFrames<X>(
+  g: Algebra<X>,
+  config: ClipConfig,
+  { cls }: Pick<VisionOutput<X>, 'cls'>,
+  T: number,
+): X {
+  return g.reshape(projectVision(g, config, cls), [-1, T, config.dim])
 }
 
 /** A video is the mean of its frames, each of unit length. */
