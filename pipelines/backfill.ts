@@ -20,6 +20,7 @@ import { StanflowError } from '../src/errors.js'
 import type { MediaLimits } from '../src/media/limits.js'
 import { openReader } from '../src/media/open-reader.js'
 import type { ReaderName, VideoReader } from '../src/media/reader.js'
+import type { Metrics } from '../src/telemetry/metrics.js'
 import { VERSION } from '../src/version.js'
 import { embedClips } from './embed-clips.js'
 import { type EmbeddedLabels, embedLabels } from './label-set.js'
@@ -91,6 +92,7 @@ export interface BackfillSummary extends BackfillProgress {
 }
 
 export interface BackfillHooks {
+  readonly metrics?: Metrics
   /** Aborting drains: nothing new is started, clips in flight are finished and stored. */
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: BackfillProgress) => void
@@ -132,7 +134,7 @@ export async function backfill(
   const about = { model: modelName(info), modelDigest: info.digest, engine, reader: why, notes }
   hooks.onStart?.(about)
 
-  const tally = new Tally()
+  const tally = new Tally(hooks.metrics)
   const timer = setInterval(() => hooks.onProgress?.(tally.progress(started)), PROGRESS_MS)
   // Loading takes seconds; whoever stopped the run meanwhile waits for nothing more.
   const isStopped = hooks.signal?.aborted ?? false
@@ -214,6 +216,8 @@ async function run({ options, hooks, tally, model, reader, sink, places, labels 
   // One batch in the model, one being gathered, and one clip under way in every decoder.
   const clips = new Budget(2 * size + concurrency)
   const pool = new FramePool()
+  hooks.metrics?.batchSize(size)
+  hooks.metrics?.watch({ lanes: () => [], clipsInFlight: () => clips.inFlight })
   const report = (letter: DeadLetter): void => {
     tally.failed(letter)
     hooks.onDeadLetter?.(letter)
@@ -245,7 +249,10 @@ async function run({ options, hooks, tally, model, reader, sink, places, labels 
     decode({ open, budget: clips, onFailure }),
     sampleClips({ sampling, modelDigest: digest, pool, budget: clips, onComplete, onFailure }),
     tap(({ video }) => ledger.cut(video)),
-    embedClips({ model, labels, pool, size, deadline: BATCH_DEADLINE_MS, keepFrames }),
+    embedClips({
+      ...{ model, labels, pool, size, deadline: BATCH_DEADLINE_MS, keepFrames },
+      onBatch: (count, milliseconds) => hooks.metrics?.batch(count, sampling.frames, milliseconds),
+    }),
     store(sink, clips),
     tap((batch) => {
       for (const { video } of batch) ledger.stored(video)

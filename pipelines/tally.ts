@@ -1,4 +1,5 @@
 import type { DeadLetter } from '../src/connect/store.js'
+import type { Metrics } from '../src/telemetry/metrics.js'
 
 /** Where a run stands; reported several times a second. */
 export interface BackfillProgress {
@@ -15,9 +16,10 @@ export interface BackfillProgress {
   readonly seconds: number
 }
 
-/** Counts what a run has come to. */
+/** Counts what a run has come to, for those who look at it and for `metrics`. */
 export class Tally {
   readonly deadLetters: DeadLetter[] = []
+  readonly #metrics: Metrics | undefined
   #counted = 0
   #walked = 0
   #listed = false
@@ -26,6 +28,11 @@ export class Tally {
   #clips = 0
   #frames = 0
   #fetched = 0
+
+  constructor(metrics?: Metrics) {
+    this.#metrics = metrics
+    metrics?.found(() => this.#found)
+  }
 
   /** An input is there: the count runs ahead of the work, so that progress knows how much is left. */
   counted(): void {
@@ -43,14 +50,18 @@ export class Tally {
 
   skipped(): void {
     this.#skipped++
+    this.#metrics?.video('skipped')
   }
 
   done(): void {
     this.#done++
+    this.#metrics?.video('done')
   }
 
   failed(letter: DeadLetter): void {
     this.deadLetters.push(letter)
+    this.#metrics?.video('failed')
+    this.#metrics?.deadLetter(letter.code)
   }
 
   stored(clips: number, frames: number): void {
@@ -65,7 +76,7 @@ export class Tally {
   /** `started`: the value of `performance.now()` then. */
   progress(started: number): BackfillProgress {
     return {
-      found: Math.max(this.#counted, this.#walked),
+      found: this.#found,
       listed: this.#listed,
       skipped: this.#skipped,
       done: this.#done,
@@ -75,5 +86,9 @@ export class Tally {
       fetchedBytes: this.#fetched,
       seconds: (performance.now() - started) / 1000,
     }
+  }
+
+  get #found(): number {
+    return Math.max(this.#counted, this.#walked)
   }
 }

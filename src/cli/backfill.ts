@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import type { BackfillSummary } from '../../pipelines/backfill.js'
+import type { Config } from '../config/schema.js'
 import { type Plan, planJson, planLine, planSummary } from './dry-run.js'
 import { backfillOptions } from './job.js'
-import { runBackfill } from './run-backfill.js'
+import { runBackfill, type Told } from './run-backfill.js'
 import { addSettings, readSettings, SETTINGS_HELP } from './settings.js'
 import { summaryJson, summaryText } from './summary.js'
 
@@ -13,6 +14,7 @@ Examples:
   stanflow backfill match.mkv --to out --sample window --window 4s --stride 2s --labels "a goal, a foul" --top 2
   stanflow backfill s3://archive/cameras --to s3://archive/stanflow --since 36h --shard 0/4
   stanflow backfill videos/ --to out --json 2>/dev/null | jq .failed
+  stanflow backfill archive/ --to out --listen :9464 &  curl -s localhost:9464/metrics | grep stanflow_videos
 
 Running the same command again does only what is missing or changed. Ctrl-C finishes what is in flight and stores it.
 It ends with 0 where a video was done, now or before; with 1 where all failed, and with --strict where any did. Stopped by
@@ -40,7 +42,7 @@ async function run(inputs: readonly string[], command: Command): Promise<void> {
     if (json) plans.push(planJson(plan))
     else process.stdout.write(`${planLine(plan)}\n`)
   }
-  const summary = await runBackfill(options, { json, onPlan })
+  const summary = await seen(settings.config, (told) => runBackfill(options, { ...told, json, onPlan }))
   let page: string | undefined
   try {
     if (report !== undefined && !dryRun && !summary.drained) {
@@ -62,6 +64,35 @@ async function run(inputs: readonly string[], command: Command): Promise<void> {
   }
   if ((strict && summary.failed > 0) || isFruitless(summary)) process.exitCode = 1
   else if (summary.drained) process.exitCode = stoppedStatus
+}
+
+/** Runs it under the eyes of those who operate it, where `--listen` asks for that. */
+async function seen<T>(
+  config: Config,
+  job: (told: Pick<Told, 'metrics' | 'onReady'>) => Promise<T>,
+): Promise<T> {
+  if (config.listen === undefined) return job({})
+  const { openStatus } = await import('./status.js')
+  let isReady = false
+  const { metrics, address, close } = await openStatus('backfill', config, {
+    failing: () => undefined,
+    waiting: () => (isReady ? undefined : 'the model is being loaded'),
+  })
+  process.stderr.write(
+    config.json
+      ? `${JSON.stringify({ event: 'serving', address })}\n`
+      : `serving /metrics, /healthz and /readyz at ${address}\n`,
+  )
+  try {
+    return await job({
+      metrics,
+      onReady: () => {
+        isReady = true
+      },
+    })
+  } finally {
+    await close()
+  }
 }
 
 /** Where every single video failed there is no success to speak of; some failures among others are dead letters. */

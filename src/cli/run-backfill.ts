@@ -1,4 +1,5 @@
 import type { BackfillHooks, BackfillOptions, BackfillSummary } from '../../pipelines/backfill.js'
+import type { Metrics } from '../telemetry/metrics.js'
 import { JsonReporter } from './events.js'
 import { printable } from './format.js'
 import { progressReporter } from './progress.js'
@@ -14,11 +15,14 @@ export interface Told {
   /** Whether to say the model's notes with it; a caller may say them at the end. Default true. */
   readonly notes?: boolean
   readonly onPlan?: NonNullable<BackfillHooks['onPlan']>
+  readonly metrics?: Metrics
+  /** The model is there, and work begins. */
+  readonly onReady?: () => void
 }
 
 /** Runs a backfill with its progress on stderr; the first SIGINT or SIGTERM ends it in order. */
 export async function runBackfill(options: BackfillOptions, told: Told): Promise<BackfillSummary> {
-  const { json, opening = true, notes = true, onPlan } = told
+  const { json, opening = true, notes = true, onPlan, metrics, onReady } = told
   let isLoading = true
   const reporter = json ? new JsonReporter(process.stderr) : progressReporter(process.stderr)
   const drain = drainOnSignals(
@@ -38,11 +42,13 @@ export async function runBackfill(options: BackfillOptions, told: Told): Promise
       onStart: (about) => {
         clearTimeout(loading)
         isLoading = false
+        onReady?.()
         if (opening) reporter.started(notes ? about : { ...about, notes: [] })
       },
       onDeadLetter: (letter) => reporter.failed?.(letter),
       ...(!options.dryRun && { onProgress: (progress) => reporter.progress(progress) }),
       ...(onPlan !== undefined && { onPlan }),
+      ...(metrics !== undefined && { metrics }),
     })
     if (!json && !options.dryRun) reporter.progress(summary)
     return summary

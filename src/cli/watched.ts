@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/schema.js'
 import { asStanflowError } from '../errors.js'
-import { observeWaits } from '../persist.js'
 import { type Logger, openLog } from '../telemetry/log.js'
-import { Metrics } from '../telemetry/metrics.js'
-import { StatusServer } from '../telemetry/server.js'
+import type { Metrics } from '../telemetry/metrics.js'
 import { startTracing } from '../telemetry/trace.js'
+import { openStatus } from './status.js'
 
 export interface Watch {
   readonly log: Logger
@@ -29,20 +28,15 @@ export async function watched<T>(
   places: readonly (string | undefined)[] = [],
 ): Promise<T> {
   const log = openLog(command)
-  const metrics = new Metrics({ command })
-  observeWaits((code) => metrics.wait(code))
-  metrics.disks(foldersOf([config.to, config.record, config.clipsTo, config.index, ...places]))
   let [isReady, failure] = [false, undefined as string | undefined]
   let waitsFor = (): string | undefined => undefined
   const health = {
     failing: () => failure,
     waiting: () => waitsFor() ?? (isReady ? undefined : 'it is being started'),
   }
-  metrics.readiness(() => (health.failing() ?? health.waiting()) === undefined)
   const flush = await startTracing()
-  const server =
-    config.listen === undefined ? undefined : await StatusServer.start(config.listen, metrics, health)
-  if (server !== undefined) log.info({ address: server.address }, 'serving /metrics, /healthz and /readyz')
+  const { metrics, address, close } = await openStatus(command, config, health, places)
+  if (address !== undefined) log.info({ address }, 'serving /metrics, /healthz and /readyz')
   try {
     return await job({
       log,
@@ -59,7 +53,7 @@ export async function watched<T>(
     failure = asStanflowError(error).code
     throw error
   } finally {
-    await server?.close()
+    await close()
     await inTime(flush).catch((error: unknown) =>
       log.warn({ reason: String(error) }, 'traces were not delivered'),
     )
@@ -81,12 +75,4 @@ async function inTime(close: () => Promise<void>): Promise<void> {
     late.catch(() => undefined)
     ended.abort()
   }
-}
-
-/** Places on this machine's disks, each once. */
-function foldersOf(places: readonly (string | undefined)[]): readonly string[] {
-  const folders = places.filter(
-    (place) => place !== undefined && place !== '-' && !/^[a-z0-9+.-]+:\/\//i.test(place),
-  )
-  return [...new Set(folders as string[])]
 }

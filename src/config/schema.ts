@@ -340,11 +340,6 @@ export const configSchema = z.object({
     group: 'Kafka',
     about: 'time that a file of the archive spans at most; results wait no longer for theirs',
   }),
-  listen: optional(text('host:port', 'host:port'), {
-    group: 'Kafka',
-    about: 'serve /metrics, /healthz and /readyz there',
-    unset: 'not served',
-  }),
 
   index: optional(text('place', 'a folder, or s3://bucket/prefix'), {
     group: 'Search',
@@ -485,6 +480,11 @@ export const configSchema = z.object({
   stoppedStatus: key(count(0, 255), 0, {
     group: 'Run',
     about: 'exit with this where a signal ended the run before every video was done',
+  }),
+  listen: optional(text('host:port', 'host:port'), {
+    group: 'Run',
+    about: 'serve /metrics, /healthz and /readyz there',
+    unset: 'not served',
   }),
   json: key(onOff(), false, {
     group: 'Run',

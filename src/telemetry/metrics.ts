@@ -31,6 +31,9 @@ const BEHIND = 'Age of the oldest record that was taken in and is not done with'
 export class Metrics {
   readonly registry = new Registry()
   readonly #clips = this.#counter('stanflow_clips_total', 'Clips embedded', ['kind'])
+  readonly #videos = this.#counter('stanflow_videos_total', 'Videos that a backfill is done with', [
+    'outcome',
+  ])
   readonly #frames = this.#counter('stanflow_frames_total', 'Frames that went into the model')
   readonly #fill = this.#histogram(
     'stanflow_batch_clips',
@@ -152,6 +155,18 @@ export class Metrics {
 
   webhook(receiver: string, outcome: 'taken' | 'failed' | 'dead-letter'): void {
     this.#webhooks.inc({ receiver, outcome })
+  }
+
+  /** `skipped`: done by an earlier run. */
+  video(outcome: 'done' | 'skipped' | 'failed'): void {
+    this.#videos.inc({ outcome })
+  }
+
+  /** How many videos a backfill has found so far. */
+  found(videos: () => number): void {
+    this.#asked('stanflow_videos_found', 'Videos that a backfill has found so far', [], () => [
+      { labels: {}, value: videos() },
+    ])
   }
 
   clip(kind: string): void {

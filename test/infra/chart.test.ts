@@ -141,6 +141,8 @@ test('no container runs as root, writes to its root or keeps a privilege; each h
       const isJob = name === 'nightly' || name === 'topics'
       assert.equal(container.readinessProbe === undefined, isJob, name)
       assert.equal(container.livenessProbe === undefined, isJob, name)
+      const isWatched = container.ports?.some((one) => one.name === 'status' && one.containerPort === 9464)
+      assert.equal(isWatched ?? false, name !== 'topics', name)
       const written = container.volumeMounts
         .filter(({ readOnly }) => readOnly !== true)
         .map((one) => one.mountPath)

@@ -11,6 +11,7 @@ export interface Container {
   readonly image: string
   readonly args: readonly string[]
   readonly env: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: object }[]
+  readonly ports?: readonly { readonly name: string; readonly containerPort: number }[]
   readonly securityContext?: object
   readonly resources: { readonly requests?: object; readonly limits?: Readonly<Record<string, string>> }
   readonly volumeMounts: readonly {

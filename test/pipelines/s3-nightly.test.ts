@@ -66,6 +66,8 @@ async function nightly(): Promise<{ pods: number; args: (index: number) => strin
     (pod?.containers[0]?.args ?? []).map((arg) =>
       arg
         .replace('/etc/stanflow/config/stanflow.yaml', file)
+        // Pods have an address each.
+        .replace('--listen=0.0.0.0:9464', '--listen=127.0.0.1:0')
         .replace('$(JOB_COMPLETION_INDEX)', String(index)),
     )
   return { pods: Number(job.completions), args }

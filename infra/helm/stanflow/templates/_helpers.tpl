@@ -197,12 +197,14 @@ spec:
         {{- . | nindent 8 }}
         {{- end }}
         {{- include "stanflow.env" (dict "root" $root "values" .values) | nindent 8 }}
-      {{- if not .once }}
+      {{- if has "--listen=0.0.0.0:9464" $args }}
       ports:
         - { name: status, containerPort: 9464, protocol: TCP }
         {{- with .port }}
         - { name: http, containerPort: {{ . }}, protocol: TCP }
         {{- end }}
+      {{- end }}
+      {{- if not .once }}
       startupProbe:
         httpGet: { path: /healthz, port: status }
         periodSeconds: 2
