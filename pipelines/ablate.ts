@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,7 +7,14 @@ import { StanflowError } from '../src/errors.js'
 import { clipTokenizerJson } from '../src/model/embedded.js'
 import { structureNamed } from '../src/model/temporal/structures.js'
 import { sceneWords } from '../src/scenes/words.js'
-import { ABLATION, configOf, type Outcome, type Trial, type Variant } from '../src/train/ablation.js'
+import {
+  ABLATION,
+  type Ablation,
+  configOf,
+  type Outcome,
+  type Trial,
+  type Variant,
+} from '../src/train/ablation.js'
 import { assemble } from '../src/train/assemble.js'
 import { readCheckpoint } from '../src/train/checkpoint.js'
 import { readYaml, type TrainConfig } from '../src/train/config.js'
@@ -73,8 +81,15 @@ export async function ablate(
   const trial = async (variant: Variant, seed: number, start: Parameters): Promise<Trial | undefined> => {
     const name = `${variant.name.replaceAll(' ', '-')}-${seed}`
     const file = join(to, name, 'test.json')
-    if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Trial
     const one = configOf(ablation, variant, seed)
+    const recipe = recipeOf(ablation, one)
+    if (existsSync(file)) {
+      const { recipe: by, ...before } = JSON.parse(readFileSync(file, 'utf8')) as Trial & { recipe: string }
+      if (by === recipe) return before
+      throw new StanflowError('CONFIG_INVALID', `${join(to, name)} was trained by another configuration`, {
+        hint: 'Runs of two configurations are no comparison: give this one another --to folder, or remove that run.',
+      })
+    }
     const trained = await train(name, one, start)
     if (trained === undefined) return undefined
     const { parameters, position } = trained
@@ -86,7 +101,7 @@ export async function ablate(
       ...{ appearance: scores.appearance, motion: scores.motion ?? 0, order: scores.order ?? 0 },
       ...{ seed, parameters: size, steps: position.total, seconds: Math.round(position.seconds) },
     }
-    writeFileSync(file, `${JSON.stringify(done)}\n`)
+    writeFileSync(file, `${JSON.stringify({ ...done, recipe })}\n`)
     hooks.onTrial?.(variant.name, done)
     return done
   }
@@ -109,6 +124,13 @@ export async function ablate(
     sets.close()
     for (const set of Object.values(test)) set.close()
   }
+}
+
+/** Tells runs that were trained otherwise. */
+function recipeOf({ trunk }: Ablation, { seed, frames, model, data, stages }: TrainConfig): string {
+  return createHash('sha256')
+    .update(JSON.stringify([trunk.stages, seed, frames, model, data, stages]))
+    .digest('hex')
 }
 
 function given(path: string): Parameters {

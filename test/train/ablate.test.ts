@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -92,6 +92,11 @@ test('every structure is trained from the same CLIP; a run that was killed goes 
   assert.equal(weights('projected-1')('STAN_proj_layers.0.weight').length, 32 * 32)
   assert.ok(weights('no-time-1')('STAN_T_layers.0.up.weight').every((x) => x === 0))
   assert.ok(weights('projected-1')('STAN_T_layers.0.up.weight').some((x) => x !== 0))
+
+  await writeFile(join(folder, 'ablate.yaml'), FILE.replace('keep: 5', 'keep: 6'))
+  const other = await cli(args)
+  assert.equal(other.code, 2)
+  assert.match(other.stderr, /mean-1 was trained by another configuration/)
 })
 
 test('the recipes that come with stanflow are ones it reads', async () => {
