@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin, ConsumedRecord, OutgoingRecord } from '../src/connect/kafka/client.js'
-import { deadLetterFacts, inputAgain, placeText, recordBytes } from '../src/connect/kafka/dead-letter.js'
+import {
+  type DeadLetterFacts,
+  deadLetterFacts,
+  inputAgain,
+  placeText,
+  recordBytes,
+} from '../src/connect/kafka/dead-letter.js'
 import { Intake } from '../src/connect/kafka/delivery/intake.js'
 import { openKafka } from '../src/connect/kafka/open.js'
 import { readTopics } from '../src/connect/kafka/read-topic.js'
@@ -105,20 +111,21 @@ class Inputs {
     const { topic, code, message, attempts } = facts
     const letter = { key: record.key?.toString() ?? null, topic, code, message, attempts }
     const again = inputAgain(record)
-    if (again === undefined) {
-      const place = placeText(facts, facts.offset)
-      const reason = `only the beginning of its ${facts.cutBytes} bytes was kept; the whole was at ${place}`
-      this.#hooks.onLeftOut?.({ ...letter, reason })
-      return undefined
-    }
-    const [bytes, most] = [recordBytes(again), await this.#limit(topic)]
-    if (bytes > most) {
-      const reason = `it has ${bytes} bytes unpacked, and max.message.bytes of its topic is ${most}`
+    const reason =
+      again === undefined ? onlyBeginning(facts) : await this.#tooLarge(topic, recordBytes(again))
+    if (reason !== undefined) {
       this.#hooks.onLeftOut?.({ ...letter, reason })
       return undefined
     }
     this.#hooks.onRetried?.(letter)
     return again
+  }
+
+  /** In words, where a topic cannot take so many. */
+  async #tooLarge(topic: string, bytes: number): Promise<string | undefined> {
+    const most = await this.#limit(topic)
+    if (bytes <= most) return undefined
+    return `it has ${bytes} bytes unpacked, and max.message.bytes of its topic is ${most}`
   }
 
   #limit(topic: string): Promise<number> {
@@ -132,6 +139,11 @@ class Inputs {
     const config = await this.#admin.topicConfig(topic).catch(() => undefined)
     return Number(config?.['max.message.bytes']) || Number.POSITIVE_INFINITY
   }
+}
+
+function onlyBeginning(facts: DeadLetterFacts): string {
+  const place = placeText(facts, facts.offset)
+  return `only the beginning of its ${facts.cutBytes} bytes was kept; the whole was at ${place}`
 }
 
 /** Drains once all partitions are held and nothing has come for a while. */
