@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asStanflowError, type StanflowError } from '../../../errors.js'
-import { pauseMs } from '../../../persist.js'
 import {
   type Consumer,
   type OutgoingRecord,
@@ -9,11 +8,13 @@ import {
   type TopicPartition,
 } from '../client.js'
 import { within } from '../errors.js'
-import { type Cut, cut } from './cut.js'
+import { Backlog } from './backlog.js'
+import type { Cut } from './cut.js'
+import { Failures } from './failures.js'
 import { Hold, type HoldOptions, type Standing } from './hold.js'
-import { FRESH, isSuspect, letGo } from './note.js'
-import { Queue } from './queue.js'
-import { Work } from './work.js'
+import { letGo } from './note.js'
+import { Position } from './position.js'
+import type { Work } from './work.js'
 
 export interface LaneOptions extends HoldOptions {
   readonly consumer: () => Consumer
@@ -43,19 +44,8 @@ export interface LaneFacts {
   readonly waitsFor?: string
 }
 
-/** Records worked on at once. */
-const IN_WORK = 64
 /** Results that come within this time share a transaction. */
 const LINGER_MS = 5
-/** Once a record was suspected, so many after it are worked on one by one too. */
-const WARY = 16
-const FATAL: readonly string[] = ['KAFKA_AUTH', 'KAFKA_FORBIDDEN', 'KAFKA_TOO_LARGE', 'KAFKA_TLS', 'INTERNAL']
-/** A broker that starts knows of no topics for a moment. */
-const MISSING_TRIES = 6
-const BACKOFF_MS = 200
-const MOST_BACKOFF_MS = 5000
-/** Someone else may have the partition: whoever of both does not belong there is about to hear of it. */
-const FENCED_MS = 1000
 /** What letting go may take where the hold is of no use any more. */
 const LET_GO_MS = 15_000
 
@@ -67,64 +57,55 @@ const LET_GO_MS = 15_000
 export class Lane {
   readonly at: TopicPartition
   readonly #options: LaneOptions
-  readonly #queue: Queue
-  readonly #works: Work[] = []
+  readonly #backlog: Backlog
+  readonly #position = new Position()
+  readonly #failures = new Failures()
   /** Failed: going on makes no sense, and all is about to be closed. */
   #state: 'opening' | 'open' | 'failed' | 'closed' = 'opening'
   #opening: Promise<void>
   readonly #closing = new AbortController()
   #hold: Hold | undefined
-  /** What is committed. */
-  #standing: Standing = { offset: 0n, note: FRESH }
-  #high = 0n
-  /** Everything before it came in, or is nothing to work on. */
-  #reached = 0n
-  #wary = 0
-  #failures = 0
   /** Transactions, one after the other. */
   #chain: Promise<void> = Promise.resolve()
   #scheduled = false
 
   constructor(options: LaneOptions) {
-    const { at, consumer } = options
+    const { at, attempts, consumer, events } = options
     this.#options = options
     this.at = at
-    this.#queue = new Queue({ pause: () => consumer().pause(at), resume: () => consumer().resume(at) })
+    this.#backlog = new Backlog({
+      ...{ at, attempts, pause: () => consumer().pause(at), resume: () => consumer().resume(at) },
+      ...{ onResults: () => this.#schedule(), onReady: () => events.ready() },
+    })
     this.#opening = this.#open()
   }
 
   get facts(): LaneFacts {
-    const from = this.#idleAt ?? this.#standing.offset
-    const lag = this.#high > from ? Number(this.#high - from) : 0
-    const oldest = (this.#works[0]?.record ?? this.#queue.first)?.timestamp
-    const behind = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000
-    const [queued, inWork, waitsFor] = [this.#queue.length, this.#works.length, this.#waitsFor]
+    const { queued, inWork, since, waitsFor } = this.#backlog
+    const lag = this.#position.lag(this.#isIdle)
+    const behind = since === undefined ? 0 : Math.max(0, Date.now() - since) / 1000
     const facts = { queued, inWork, lag, behind, open: this.#state === 'open' }
     return { ...facts, ...(waitsFor !== undefined && { waitsFor }) }
   }
 
-  get #waitsFor(): string | undefined {
-    return this.#works.find(({ waitsFor }) => waitsFor !== undefined)?.waitsFor
-  }
-
   /** True where records are to be worked on one by one, as the next may be what killed other processes. */
   get suspicious(): boolean {
-    return this.#wary > 0
+    return this.#backlog.suspicious
   }
 
   /** What the consumer got. */
   put({ records, high }: RecordBatch): void {
-    this.#high = high
+    this.#position.ends(high)
     if (this.#state !== 'open') return
-    this.#queue.put(records)
+    this.#backlog.put(records)
     this.#options.events.ready()
   }
 
   /** How far the consumer has come, marks of transactions included. */
   reached(offset: bigint, high: bigint): void {
     if (this.#state !== 'open') return
-    this.#reached = offset
-    this.#high = high
+    this.#position.reached(offset)
+    this.#position.ends(high)
   }
 
   /**
@@ -132,47 +113,26 @@ export class Lane {
    * transactions, they are committed as passed, so that whoever asks the broker sees no lag either.
    */
   look(high: bigint): void {
-    if (high > this.#high) this.#high = high
+    this.#position.endsAtLeast(high)
     if (this.#passable === undefined) return
     void this.#enqueue(async () => {
       const offset = this.#passable
-      if (offset !== undefined) await this.#stand({ ...this.#standing, offset })
+      if (offset !== undefined) await this.#stand({ ...this.#position.standing, offset })
     })
   }
 
-  /** Where it stands with nothing to do; undefined where something is. */
-  get #idleAt(): bigint | undefined {
-    if (this.#state !== 'open' || this.#works.length + this.#queue.length > 0) return undefined
-    const { offset } = this.#standing
-    if (this.#reached > offset) return this.#reached
-    return offset
+  /** Whether there is nothing to do. */
+  get #isIdle(): boolean {
+    return this.#state === 'open' && this.#backlog.isEmpty
   }
 
-  /** What may be committed with no record done: clips that a note counts are of a record that is still to come. */
   get #passable(): bigint | undefined {
-    const at = this.#standing.note.clips > 0 ? undefined : this.#idleAt
-    return at !== undefined && at > this.#standing.offset ? at : undefined
+    return this.#isIdle ? this.#position.passable : undefined
   }
 
   /** The next record to work on, if there is one. */
   take(): Work | undefined {
-    const most = this.suspicious ? 1 : IN_WORK
-    if (this.#state !== 'open' || this.#works.length >= most || this.#waitsFor !== undefined) return undefined
-    const record = this.#queue.take()
-    if (record === undefined) return undefined
-    const { at } = this
-    const { offset, note } = this.#standing
-    const isHead = this.#works.length === 0
-    // Before the first record there may be marks of transactions; but clips were committed with the record's own offset.
-    const { deaths } = isHead ? note : FRESH
-    const skip = isHead && record.offset === offset ? note.clips : 0
-    const quarantined = deaths >= this.#options.attempts
-    const onChange = (): void => this.#schedule()
-    const onGoingOn = (): void => this.#options.events.ready()
-    const work = new Work({ at, record, skip, deaths, quarantined, onChange, onGoingOn })
-    if (isHead) work.becomeHead()
-    this.#works.push(work)
-    return work
+    return this.#state === 'open' ? this.#backlog.take(this.#position.standing) : undefined
   }
 
   /** As `take`, for a record that may kill this process: first it is committed that it is being worked on. */
@@ -182,7 +142,8 @@ export class Lane {
     const hold = this.#hold
     await this.#enqueue(async () => {
       if (this.#hold !== hold || this.#state !== 'open') return
-      await this.#stand({ ...this.#standing, note: { ...this.#standing.note, alone: true } })
+      const { standing } = this.#position
+      await this.#stand({ ...standing, note: { ...standing.note, alone: true } })
     })
     return work.signal.aborted ? undefined : work
   }
@@ -199,7 +160,7 @@ export class Lane {
       if (this.#state !== 'open') return
       const records = await make()
       if (records.length === 0) return
-      await this.#transact({ ...this.#standing, records, done: [] })
+      await this.#transact({ ...this.#position.standing, records, done: [] })
       isCommitted = true
     })
     return isCommitted
@@ -214,7 +175,8 @@ export class Lane {
     let isLetGo = false
     await this.#enqueue(async () => {
       if (this.#state !== 'open') return
-      await this.#stand({ ...this.#standing, note: letGo(this.#standing.note) })
+      const { standing } = this.#position
+      await this.#stand({ ...standing, note: letGo(standing.note) })
       isLetGo = true
     })
     if (isLetGo) return
@@ -254,13 +216,12 @@ export class Lane {
     if (this.#isClosed()) return hold.close()
     this.#hold = hold
     const { high, ...standing } = await hold.standing()
-    this.#high = high
-    this.#reached = standing.offset
+    this.#position.begin(standing.offset, high)
     await this.#stand(standing)
     if (this.#isClosed()) return
-    this.#wary = isSuspect(standing.note, this.#options.attempts) ? WARY : 0
+    this.#backlog.begin(standing.note)
     this.#state = 'open'
-    this.#failures = 0
+    this.#failures.end()
     this.#options.consumer().start(this.at, standing.offset)
   }
 
@@ -281,7 +242,7 @@ export class Lane {
   async #commit(): Promise<void> {
     const { me: by, recipe } = this.#options
     while (this.#state === 'open') {
-      const next = cut(this.#works, this.#standing, { by, recipe })
+      const next = this.#backlog.cut(this.#position.standing, { by, recipe })
       if (next === undefined) return
       await this.#transact(next)
     }
@@ -296,11 +257,8 @@ export class Lane {
     const begun = performance.now()
     if (this.#hold === undefined) return
     await this.#hold.commit(records, { offset, note })
-    this.#standing = { offset, note }
-    this.#wary = Math.max(0, this.#wary - done.length)
-    this.#works.splice(0, done.length)
-    for (const work of done) work.commit()
-    this.#works[0]?.becomeHead()
+    this.#position.committed({ offset, note })
+    this.#backlog.committed(done)
     events.committed({ at: this.at, records: records.length, milliseconds: performance.now() - begun })
     if (done.length > 0) events.ready()
   }
@@ -324,25 +282,19 @@ export class Lane {
     const hold = this.#hold
     this.#hold = undefined
     if (this.#isClosed()) return hold?.close()
-    this.#failures++
+    const pause = this.#failures.next(error)
     events.lost(this.at, error)
-    const isMissing = error.code === 'KAFKA_TOPIC_MISSING' && this.#failures >= MISSING_TRIES
     await hold?.close()
-    if (FATAL.includes(error.code) || isMissing) {
+    if (pause === undefined) {
       if (!this.#isClosed()) this.#state = 'failed'
       events.failed(error)
       return
     }
-    const isFenced = error.code === 'KAFKA_FENCED'
-    const pause = isFenced
-      ? pauseMs(0, FENCED_MS, FENCED_MS)
-      : pauseMs(this.#failures - 1, BACKOFF_MS, MOST_BACKOFF_MS)
     await sleep(pause, undefined, { signal: this.#closing.signal }).catch(() => undefined)
   }
 
   #loseWork(): void {
-    for (const work of this.#works.splice(0)) work.lose()
-    this.#queue.clear()
+    this.#backlog.lose()
     this.#options.events.ready()
   }
 }
