@@ -5,7 +5,7 @@ import { StanflowError } from '../src/errors.js'
 import { needsParts } from '../src/evaluate/compare.js'
 import type { ViewCount } from '../src/evaluate/plan.js'
 import { isRetrieval } from '../src/evaluate/queries.js'
-import { score, textsOf } from '../src/evaluate/score.js'
+import { checkFinite, score, textsOf } from '../src/evaluate/score.js'
 import { VectorCache } from '../src/evaluate/vector-cache.js'
 import { openReader } from '../src/media/open-reader.js'
 import type { VideoReader } from '../src/media/reader.js'
@@ -107,7 +107,7 @@ async function run({ options, hooks, set, model, reader, about }: Run): Promise<
     },
   }
   try {
-    if (similarities.includes('wti')) await checkWeights(model)
+    await checkWeights(model, similarities)
     const videos = await withProgress({ set, views, frames, failed, work, hooks }, () =>
       embedItems({
         ...{ ...texts, items, reader, views, withFrames: isRetrieval(set) },
@@ -188,9 +188,10 @@ function checkFound({ title, split, items, missing }: DataSet): void {
 }
 
 /** Before hours of work go into what cannot be compared. */
-async function checkWeights(model: LoadedModel): Promise<void> {
-  const [tokens] = await model.encodeTokens(['a'])
-  if (tokens?.weights === undefined) throw withoutWeights()
+async function checkWeights(model: LoadedModel, similarities: readonly SimilarityName[]): Promise<void> {
+  const [one] = await model.encodeTokens(['a'])
+  checkFinite(one?.text ?? [])
+  if (similarities.includes('wti') && one?.weights === undefined) throw withoutWeights()
 }
 
 function nothingToScore(failed: readonly FailedVideo[]): StanflowError {

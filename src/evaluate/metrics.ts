@@ -16,9 +16,13 @@ export interface Retrieval {
   readonly meanRank: number
 }
 
+/** What is no number stands behind every number: compared as it is, NaN would come first of all. */
+const worth = (similarity: number): number => (Number.isNaN(similarity) ? Number.NEGATIVE_INFINITY : similarity)
+
 /**
  * The rank of each query's best partner, from 1. Candidates of equal similarity stand in the order of their numbers, as
- * after a stable sort, so that a model that sees no difference is at chance. `partners`: the candidates that are right.
+ * after a stable sort, so that a model that sees no difference is at chance; NaN stands last. `partners`: the candidates
+ * that are right.
  */
 export function ranks(
   { rows, columns, data }: Similarities,
@@ -28,10 +32,10 @@ export function ranks(
     const at = row * columns
     let best = Number.POSITIVE_INFINITY
     for (const partner of partners[row] ?? []) {
-      const own = data[at + partner] as number
+      const own = worth(data[at + partner] as number)
       let before = 0
       for (let j = 0; j < columns; j++) {
-        const other = data[at + j] as number
+        const other = worth(data[at + j] as number)
         if (other > own || (other === own && j < partner)) before++
       }
       best = Math.min(best, before + 1)
@@ -141,9 +145,8 @@ export function recognition(
 
 /** The first of the candidates with the highest similarity. */
 function strongest({ columns, data }: Similarities, row: number): number {
+  const at = (column: number): number => worth(data[row * columns + column] as number)
   let best = 0
-  for (let j = 1; j < columns; j++) {
-    if ((data[row * columns + j] as number) > (data[row * columns + best] as number)) best = j
-  }
+  for (let j = 1; j < columns; j++) if (at(j) > at(best)) best = j
   return best
 }

@@ -1,4 +1,5 @@
 import type { DataItem, DataSet } from '../datasets/dataset.js'
+import { StanflowError } from '../errors.js'
 import type { SimilarityName } from '../model/similarity/similarities.js'
 import { compareAll, compareViews, dot } from './compare.js'
 import {
@@ -52,7 +53,10 @@ export interface ScoreOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Scores of a data set; what has no video vector is left out. @throws StanflowError MODEL_WEIGHTS; the signal's reason */
+/**
+ * Scores of a data set; what has no video vector is left out.
+ * @throws StanflowError MODEL_WEIGHTS where a similarity is no finite number; the signal's reason
+ */
 export async function score(set: DataSet, vectors: Vectors, options: ScoreOptions): Promise<Scores> {
   const seen = set.items.filter((item) => vectors.videos.has(item))
   const captioned = isRetrieval(set) ? seen.filter(({ captions }) => captions.length > 0) : []
@@ -91,6 +95,7 @@ async function retrievalScores(
   let first: Similarities | undefined
   for (const similarity of similarities) {
     const forth = await compareAll(similarity, captions, videos, { paddedTo, signal })
+    checkFinite(forth.data)
     first ??= forth
     scores[similarity] = bothWays(forth, { partners, back }, scale)
   }
@@ -126,6 +131,7 @@ function recognitionScores(
     classes.map((label) => vectors.labels.get(label) as Float32Array),
     scale,
   )
+  checkFinite(scored.data)
   return {
     scores: recognition(scored, truth, classes),
     worst: worstAnswers(scored, { truth, classes, items }),
@@ -137,9 +143,22 @@ function orderScores(items: readonly DataItem[], { videos, labels }: Vectors): O
   if (pairs.length === 0) return undefined
   const right = pairs.filter((item) => {
     const [video] = (videos.get(item) as ItemVectors).views
-    const like = (label: string | undefined): number =>
-      dot(video as Float32Array, labels.get(label as string) as Float32Array)
+    const like = (label: string | undefined): number => {
+      const similarity = dot(video as Float32Array, labels.get(label as string) as Float32Array)
+      checkFinite([similarity])
+      return similarity
+    }
     return like(item.label) > like(item.contrast)
   })
   return { videos: pairs.length, right: right.length / pairs.length }
+}
+
+/** Nothing can be said of a model that says nothing. @throws StanflowError MODEL_WEIGHTS */
+export function checkFinite(numbers: ArrayLike<number>): void {
+  for (let i = 0; i < numbers.length; i++) {
+    if (Number.isFinite(numbers[i])) continue
+    throw new StanflowError('MODEL_WEIGHTS', `The model answers ${numbers[i]} where a number should be.`, {
+      hint: "The model's weights are not finite, as after a training that diverged: take an earlier checkpoint. In half precision, try --precision fp32.",
+    })
+  }
 }

@@ -9,28 +9,42 @@ import {
   transposed,
 } from '../../src/evaluate/metrics.js'
 
-/** Few different values, so that there are many ties. */
-const matrices = fc
-  .tuple(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 }), fc.constantFrom(2, 5, 1e6))
-  .chain(([rows, columns, values]) =>
-    fc
-      .array(fc.integer({ min: 0, max: values }), { minLength: rows * columns, maxLength: rows * columns })
-      .map((data): Similarities => ({ rows, columns, data: Float64Array.from(data, (x) => x / values) })),
-  )
+/** Few different values, so that there are many ties. `others`: what stands among them. */
+const matricesWith = (...others: readonly number[]) =>
+  fc
+    .tuple(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 }), fc.constantFrom(2, 5, 1e6))
+    .chain(([rows, columns, values]) => {
+      const number = fc.integer({ min: 0, max: values }).map((x) => x / values)
+      const cell = others.length === 0 ? number : fc.oneof(number, fc.constantFrom(...others))
+      return fc
+        .array(cell, { minLength: rows * columns, maxLength: rows * columns })
+        .map((data): Similarities => ({ rows, columns, data: Float64Array.from(data) }))
+    })
+const matrices = matricesWith()
+const broken = matricesWith(Number.NaN)
 
 const rowOf = ({ columns, data }: Similarities, n: number): number[] => [
   ...data.slice(n * columns, (n + 1) * columns),
 ]
 
-/** Sort and look: candidates best first (a stable sort keeps ties in their order), then where the right one stands. */
+/**
+ * Sort and look: candidates best first (a stable sort keeps ties in their order), what is no number behind them, then where
+ * the right one stands.
+ */
 function plainRank(row: readonly number[], right: readonly number[]): number {
-  const order = row.map((similarity, n) => ({ similarity, n })).sort((a, b) => b.similarity - a.similarity)
+  const all = row.map((similarity, n) => ({ similarity, n }))
+  const order = [
+    ...all
+      .filter(({ similarity }) => !Number.isNaN(similarity))
+      .sort((a, b) => b.similarity - a.similarity),
+    ...all.filter(({ similarity }) => Number.isNaN(similarity)),
+  ]
   return order.findIndex(({ n }) => right.includes(n)) + 1
 }
 
 describe('metrics', () => {
-  test('retrieval equals sorting and looking, with several partners and ties', () => {
-    const cases = matrices.chain((of) =>
+  test('retrieval equals sorting and looking, with several partners, ties and what is no number', () => {
+    const cases = fc.oneof(matrices, broken).chain((of) =>
       fc.tuple(
         fc.constant(of),
         fc.array(fc.uniqueArray(fc.nat(of.columns - 1), { minLength: 1 }), {
@@ -61,7 +75,7 @@ describe('metrics', () => {
   })
 
   test('recognition equals sorting and looking; the confusion adds up', () => {
-    const cases = matrices.chain((of) =>
+    const cases = fc.oneof(matrices, broken).chain((of) =>
       fc.tuple(fc.constant(of), fc.array(fc.nat(of.columns - 1), { minLength: of.rows, maxLength: of.rows })),
     )
     fc.assert(
@@ -91,6 +105,18 @@ describe('metrics', () => {
       Array.from({ length: 10 }, (_, n) => [n]),
     )
     assert.deepEqual([r1, r5, meanRank], [0.1, 0.5, 5.5])
+  })
+
+  test('a model of NaN is at chance too, dual softmax or not', () => {
+    const of = { rows: 10, columns: 10, data: new Float64Array(100).fill(Number.NaN) }
+    const own = Array.from({ length: 10 }, (_, n) => [n])
+    for (const one of [of, dualSoftmax(of, 100)]) {
+      const { r1, r5, meanRank } = retrieval(one, own)
+      assert.deepEqual([r1, r5, meanRank], [0.1, 0.5, 5.5])
+    }
+    const numbers = Array.from({ length: 10 }, (_, n) => n)
+    const { top1 } = recognition(of, numbers, numbers.map(String))
+    assert.equal(top1, 0.1)
   })
 
   test('dual softmax equals its formula, in either direction', () => {

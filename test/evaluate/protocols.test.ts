@@ -229,3 +229,22 @@ test('the worst mistakes are those whose right video came last, told with what c
     ],
   )
 })
+
+test('what is no number is refused, not scored: of captions, of classes and of order', async () => {
+  const [good, nan] = [Float32Array.of(1, 0), Float32Array.of(Number.NaN, 0)]
+  const item: DataItem = { id: '0', path: '/0', captions: ['a'], label: 'run', contrast: 'walk' }
+  const set = { kind: 'table', title: '', split: '', items: [item], missing: [] } as const
+  const scored = (of: { video?: Float32Array; text?: Float32Array; run?: Float32Array; walk?: Float32Array }) => {
+    const { video = good, text = good, run = good, walk = good } = of
+    const vectors = {
+      videos: new Map([[item, { views: [video], times: [] }]]),
+      captions: new Map([['a', { text }]]),
+      labels: new Map(Object.entries({ run, walk })),
+    }
+    const classed = { ...set, classes: ['run'] }
+    return score(classed, vectors, { similarities: ['cosine'], scale: 1, paddedTo: PADDED })
+  }
+  assert.equal((await scored({})).recognition?.top1, 1)
+  for (const of of [{ video: nan }, { text: nan }, { run: nan }, { walk: nan }])
+    await assert.rejects(scored(of), { code: 'MODEL_WEIGHTS', hint: /weights are not finite/ })
+})

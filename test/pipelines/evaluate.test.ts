@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Evaluation } from '../../pipelines/evaluate.js'
 import { type SceneLine, writeScenes } from '../../pipelines/scenes.js'
 import { DEFAULT_MODEL_FOLDER } from '../../src/model/embedded.js'
+import { openSafetensors } from '../../src/model/formats/safetensors.js'
 import { writeSafetensors } from '../../src/model/formats/write-safetensors.js'
 import { WTI_LAYERS } from '../../src/model/similarity/wti.js'
 import { cli } from '../support/cli.js'
@@ -186,6 +187,27 @@ describe('stanflow evaluate', () => {
     assert.ok(retrieval?.wti && retrieval.cosine)
     // Its weights are made up, yet parts are far from chance.
     assert.ok(retrieval.wti.textToVideo.meanRank < FEW / 3, `${retrieval.wti.textToVideo.meanRank}`)
+  })
+
+  test('a model of NaN gets no score, whichever tower is broken', async () => {
+    for (const tower of ['text', 'visual']) {
+      const model = join(dir, `nan-${tower}`)
+      await cp(DEFAULT_MODEL_FOLDER, model, { recursive: true })
+      const file = openSafetensors(join(DEFAULT_MODEL_FOLDER, 'model.safetensors'))
+      const tensors = [...file.tensors].map(([name, tensor]) => {
+        if (name !== `${tower}_projection.weight`) return [name, tensor] as const
+        // All bits set are NaN in every width.
+        return [name, { ...tensor, bytes: () => Buffer.alloc(tensor.bytes().length, 0xff) }] as const
+      })
+      await writeSafetensors(join(model, 'model.safetensors'), new Map(tensors))
+      file.close()
+      const args = ['evaluate', few, '--model', model, '--cache', join(dir, `cache-${tower}`)]
+      const { code, stdout, stderr } = await cli([...args, '--engine', 'onnx', '--json'])
+      assert.deepEqual([code, stdout], [1, ''])
+      assert.match(stderr, /MODEL_WEIGHTS.*weights are not finite/)
+      // Texts tell before any video is read.
+      assert.equal(/"done":[1-9]/.test(stderr), tower === 'visual')
+    }
   })
 
   test('a folder without any of the videos is an error, not a score', async () => {
