@@ -4,6 +4,7 @@ import type { Retrieval } from '../src/evaluate/metrics.js'
 import { publishedOn } from '../src/evaluate/published.js'
 import type { ItemVectors } from '../src/evaluate/vector-cache.js'
 import type { VideoReader } from '../src/media/reader.js'
+import { type PublishedResult, protocolOf } from '../src/model/published.js'
 import { confusionSvg } from '../src/report/confusion.js'
 import {
   type EvaluationPage,
@@ -75,6 +76,12 @@ function pageOf(evaluation: Evaluation, shown: AsyncIterable<Mistake>): Evaluati
 
 const percent = (share: number): string => (100 * share).toFixed(1)
 
+/** `STAN-self B/16, as published (16 frames, 3 views)` */
+function asPublished(result: PublishedResult): string {
+  const protocol = protocolOf(result)
+  return `${result.model}, as published${protocol === '' ? '' : ` (${protocol})`}`
+}
+
 function retrievalTables({ retrieval, kind, split }: Evaluation): ScoreTable[] {
   if (retrieval === undefined) return []
   const row = (name: string, { r1, r5, r10, medianRank, meanRank }: Retrieval) => ({
@@ -90,8 +97,8 @@ function retrievalTables({ retrieval, kind, split }: Evaluation): ScoreTable[] {
     row(`text to video, ${similarity}, dual softmax`, scores.textToVideoDual),
     row(`video to text, ${similarity}, dual softmax`, scores.videoToTextDual),
   ])
-  const published = publishedOn(kind, split).map(({ model, percent }) => ({
-    cells: [`${model}, as published`, percent.toFixed(1), '', '', '', ''],
+  const published = publishedOn(kind, split).map((result) => ({
+    cells: [asPublished(result), result.percent.toFixed(1), '', '', '', ''],
     published: true,
   }))
   const { queries = 0, candidates = 0 } = Object.values(retrieval)[0]?.textToVideo ?? {}
@@ -111,8 +118,8 @@ function recognitionTables({ recognition, order, kind, split }: Evaluation): Sco
           { cells: ['before its reverse', String(order.videos), percent(order.right), ''], published: false },
         ]),
   ]
-  const published = publishedOn(kind, split).map(({ model, percent }) => ({
-    cells: [`${model}, as published`, '', percent.toFixed(1), ''],
+  const published = publishedOn(kind, split).map((result) => ({
+    cells: [asPublished(result), '', result.percent.toFixed(1), ''],
     published: true,
   }))
   return [{ title: 'Recognition', head: ['', 'videos', 'top-1', 'top-5'], rows: [...measured, ...published] }]

@@ -1,8 +1,9 @@
 import type { Evaluation } from '../../pipelines/evaluate.js'
 import type { Recognition, Retrieval } from '../evaluate/metrics.js'
 import { publishedOn } from '../evaluate/published.js'
-import { PUBLISHED_RESULTS } from '../model/published.js'
+import { PUBLISHED_RESULTS, type PublishedResult, protocolOf } from '../model/published.js'
 import { plural, printable, table } from './format.js'
+import { publishedTable } from './published-table.js'
 
 /** Missing and failed videos that are named; --json has all. */
 const MOST_NAMED = 10
@@ -29,8 +30,12 @@ export function evaluationText(
   return lines.join('\n')
 }
 
+/** `STAN-self B/16, 16 frames, 3 views` */
+const named = (result: PublishedResult): string =>
+  [result.model, protocolOf(result)].filter((part) => part !== '').join(', ')
+
 function leftOut({ missing, failed }: Evaluation): string[] {
-  const named = (what: string, all: readonly string[]): string[] => {
+  const listed = (what: string, all: readonly string[]): string[] => {
     if (all.length === 0) return []
     const more = all.length - MOST_NAMED
     return [
@@ -40,11 +45,11 @@ function leftOut({ missing, failed }: Evaluation): string[] {
     ]
   }
   return [
-    ...named(
+    ...listed(
       'missing',
       missing.map(({ wanted }) => wanted),
     ),
-    ...named(
+    ...listed(
       'failed',
       failed.map(({ path, code, message }) => `${path}: ${code} ${message}`),
     ),
@@ -64,8 +69,8 @@ function retrievalLines({ retrieval, kind, split }: Evaluation): string[] {
     row(`text to video, ${similarity}, dual softmax`, scores.textToVideoDual),
     row(`video to text, ${similarity}, dual softmax`, scores.videoToTextDual),
   ])
-  const beside = publishedOn(kind, split).map(({ model, percent }) => [
-    ...[`published: ${model}, text to video`, '', percent.toFixed(1)],
+  const beside = publishedOn(kind, split).map((result) => [
+    ...[`published: ${named(result)}, text to video`, '', result.percent.toFixed(1)],
   ])
   const head = ['retrieval', '', 'R@1', 'R@5', 'R@10', 'MdR', 'MnR']
   return ['', ...table([head, ...rows, ...beside], [2, 3, 4, 5, 6])]
@@ -79,9 +84,9 @@ function recognitionLines(
   const { top1, top5, classes, videos } = recognition
   const crops = views === 1 ? '' : `, ${views} crops averaged`
   const head = ['recognition', 'top-1', 'top-5']
-  const beside = publishedOn(kind, split).map(({ model, percent }) => [
-    `published: ${model}`,
-    percent.toFixed(1),
+  const beside = publishedOn(kind, split).map((result) => [
+    `published: ${named(result)}`,
+    result.percent.toFixed(1),
   ])
   const own = [`${plural(videos, 'video')}${crops}`, percent(top1), percent(top5)]
   const rows = classes.flatMap(({ label, count, top1: share }) =>
@@ -114,10 +119,5 @@ function confusionTable({ classes, confusion }: Recognition): string[] {
 /** Where there are no figures for this very data, those of other data give an idea. */
 function publishedLines({ kind, split }: Evaluation): string[] {
   if (publishedOn(kind, split).length > 0) return []
-  const rows = PUBLISHED_RESULTS.map(({ model, msrvtt, didemo, lsmdc, k400, ssv2 }) => [
-    model,
-    ...[msrvtt, didemo, lsmdc, k400, ssv2].map((share) => share?.toFixed(1) ?? ''),
-  ])
-  const head = ['model', 'MSR-VTT R@1', 'DiDeMo R@1', 'LSMDC R@1', 'K400 top-1', 'SSv2 top-1']
-  return ['', 'published, on other data:', ...table([head, ...rows], [1, 2, 3, 4, 5])]
+  return ['', ...publishedTable('published, on other data', PUBLISHED_RESULTS)]
 }

@@ -1,20 +1,17 @@
 import type { DataSetKind } from '../datasets/dataset.js'
-import { PUBLISHED_RESULTS, type PublishedResult } from '../model/published.js'
+import { PUBLISHED_RESULTS, type PublishedData, type PublishedResult } from '../model/published.js'
 
-const COLUMNS = {
+const DATA = {
   ...{ msrvtt: 'msrvtt', didemo: 'didemo', lsmdc: 'lsmdc', kinetics: 'k400', ssv2: 'ssv2' },
-} as const satisfies Partial<Record<DataSetKind, keyof PublishedResult>>
+} as const satisfies Partial<Record<DataSetKind, PublishedData>>
 
 /** The split that papers report on, of each kind. */
-const SPLITS: Readonly<Record<keyof typeof COLUMNS, string>> = {
+const SPLITS: Readonly<Record<keyof typeof DATA, string>> = {
   ...{ msrvtt: 'test', didemo: 'test', lsmdc: 'test', kinetics: 'val', ssv2: 'val' },
 }
 
-/** What papers report on this very test: R@1 from text to video, or top-1, in percent. None for other data. */
-export function publishedOn(kind: DataSetKind, split: string): { model: string; percent: number }[] {
+/** What papers report on this very test. None for other data. */
+export function publishedOn(kind: DataSetKind, split: string): PublishedResult[] {
   if (kind === 'table' || SPLITS[kind] !== split) return []
-  return PUBLISHED_RESULTS.flatMap((result) => {
-    const percent = result[COLUMNS[kind]]
-    return percent === undefined ? [] : [{ model: result.model, percent }]
-  })
+  return PUBLISHED_RESULTS.filter(({ data }) => data === DATA[kind])
 }

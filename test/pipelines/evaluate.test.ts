@@ -131,9 +131,9 @@ describe('stanflow evaluate', () => {
     )
     assert.match(stdout, /1 video missing, not scored:\n {2}video9999/)
     assert.match(stdout, /text to video, mug, dual softmax +2 among 2/)
-    assert.match(stdout, /published: STAN-self B\/32, text to video +46\.9/)
+    assert.match(stdout, /published: STAN-self B\/32, 12 frames, text to video +46\.9/)
     const html = await readFile(page, 'utf8')
-    assert.match(html, /STAN-self B\/32, as published<\/td><td class="num">46\.9/)
+    assert.match(html, /STAN-self B\/32, as published \(12 frames\)<\/td><td class="num">46\.9/)
     assert.match(html, /video9999<\/bdi>|>video9999: /)
   })
 

@@ -33,7 +33,8 @@ describe('stanflow models info', () => {
     }
     const { stdout } = await cli(['models', 'info', 'random:vit-b-16', '--frames', '8'])
     assert.match(stdout, /published for three views: 593 \(K400\), of the linear layers; ours is \+0\.\d %/)
-    assert.match(stdout, /STAN-self B\/32 +46\.9 +46\.2 +23\.7/)
+    assert.match(stdout, /STAN-self B\/32 +46\.9 \(12\) +46\.2 \(64\) +23\.7 \(12\)/)
+    assert.match(stdout, /STAN-self B\/16 .*84\.2 \(8\), 84\.9 \(16\) +67\.6 \(8\), 69\.5 \(16\)/)
   })
 
   test('a clip of one frame costs CLIP’s own frame where nothing else is added', () => {

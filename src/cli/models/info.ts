@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { ModelDescription } from '../../../pipelines/model-info.js'
-import type { PublishedResult } from '../../model/published.js'
 import { formatBytes, formatCount, printable, table } from '../format.js'
+import { publishedTable } from '../published-table.js'
 import { whole } from './whole.js'
 
 const EXAMPLES = `
@@ -78,7 +78,9 @@ function text(model: ModelDescription): string {
     ...table(rows).map((line) => `  ${line}`),
     '',
     ...costs(model),
-    ...(published.results.length === 0 ? [] : ['', ...results(published.results)]),
+    ...(published.results.length === 0
+      ? []
+      : ['', ...publishedTable('published, of models trained so', published.results)]),
     ...(frames > 0 && model.random ? ['', 'note: the weights are random'] : []),
   ].join('\n')
 }
@@ -115,21 +117,4 @@ function costs({
     ...lines,
     `published for three views: ${cost.gflops} (${cost.dataset})${remark}; ours is ${off >= 0 ? '+' : ''}${off.toFixed(1)} %`,
   ]
-}
-
-const DATASETS = [
-  ['msrvtt', 'MSR-VTT R@1'],
-  ['didemo', 'DiDeMo R@1'],
-  ['lsmdc', 'LSMDC R@1'],
-  ['k400', 'K400 top-1'],
-  ['ssv2', 'SSv2 top-1'],
-] as const
-
-function results(published: readonly PublishedResult[]): readonly string[] {
-  const head = ['published, of models trained so', ...DATASETS.map(([, title]) => title)]
-  const rows = published.map((result) => [
-    result.model,
-    ...DATASETS.map(([dataset]) => result[dataset]?.toFixed(1) ?? '–'),
-  ])
-  return table([head, ...rows], [1, 2, 3, 4, 5])
 }
