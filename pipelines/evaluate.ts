@@ -1,3 +1,4 @@
+import { checkWritable } from '../src/connect/files/writable.js'
 import type { DataSet } from '../src/datasets/dataset.js'
 import { openDataSet } from '../src/datasets/datasets.js'
 import type { LoadedModel } from '../src/engine/engine.js'
@@ -45,6 +46,8 @@ export interface EvaluateHooks extends Pick<BackfillHooks, 'signal' | 'onStart' 
   readonly onFailure?: (failed: FailedVideo) => void
   /** What comes after the videos, in words; it may take a minute. */
   readonly onStep?: (what: string) => void
+  /** The scores, before the report is drawn: whatever becomes of that, they are there. */
+  readonly onScores?: (evaluation: Evaluation) => void
 }
 
 const PROGRESS_MS = 200
@@ -53,10 +56,12 @@ const PARAGRAPH_TOKENS = 64
 
 /**
  * Embeds the data set's videos and texts, and scores the ones against the others.
- * @throws StanflowError CONFIG_INVALID, INPUT_NOT_FOUND (no data set, or none of its videos), USAGE_INVALID, MODEL_*, ENGINE_*
+ * @throws StanflowError CONFIG_INVALID, INPUT_NOT_FOUND (no data set, or none of its videos), USAGE_INVALID, MODEL_*, ENGINE_*,
+ * OUTPUT_* (the report's place is tried before anything else)
  */
 export async function evaluate(options: EvaluateOptions, hooks: EvaluateHooks = {}): Promise<Evaluation> {
-  const { data, split, root } = options
+  const { data, split, root, report } = options
+  if (report !== undefined) await checkWritable(report)
   const asked = { data, ...(split !== undefined && { split }), ...(root !== undefined && { root }) }
   const set = await openDataSet(asked)
   checkFound(set)
@@ -123,7 +128,8 @@ async function run({ options, hooks, set, model, reader, about }: Run): Promise<
     signal.throwIfAborted()
     if (videos.size === 0) throw nothingToScore(failed)
     const { captions, labels } = textsOf(set)
-    hooks.onStep?.(`embedding ${captions.length + labels.length} texts`)
+    const texted = captions.length + labels.length
+    hooks.onStep?.(`embedding ${texted} ${texted === 1 ? 'text' : 'texts'}`)
     const vectors = {
       videos,
       captions: await embedCaptions(captions, similarities.some(needsParts), texts),
@@ -132,11 +138,15 @@ async function run({ options, hooks, set, model, reader, about }: Run): Promise<
     const { scale, textLength: paddedTo } = model.info
     if (captions.length > 0) hooks.onStep?.(`comparing by ${similarities.join(', ')}`)
     const scores = await score(set, vectors, { similarities, scale, paddedTo, signal })
-    const evaluation: Evaluation = { ...told, ...scores, complete: true }
+    const evaluation: Evaluation = {
+      ...{ ...told, ...scores, complete: true },
+      ...(report !== undefined && { report }),
+    }
+    hooks.onScores?.(evaluation)
     if (report === undefined) return evaluation
     hooks.onStep?.('drawing the worst mistakes')
     await writeEvaluationPage(report, evaluation, { videos, reader, signal })
-    return { ...evaluation, report }
+    return evaluation
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error
     return { ...told, complete: false }

@@ -30,6 +30,7 @@ export interface Evaluation extends Partial<Scores> {
   readonly frames: number
   readonly views: ViewCount
   readonly notes: readonly string[]
+  /** Where the page with the worst mistakes goes. */
   readonly report?: string
   /** False where a signal ended it before every video was embedded; then there are no scores. */
   readonly complete: boolean

@@ -26,7 +26,8 @@ export async function writePage(
     await rename(temporary, out)
     return file.bytesWritten
   } catch (error) {
-    await rm(temporary, { force: true })
+    // Where the folder itself has gone, this fails too; the first error says why.
+    await rm(temporary, { force: true }).catch(() => undefined)
     signal?.throwIfAborted()
     throw error instanceof StanflowError ? error : outputError(out, error)
   }

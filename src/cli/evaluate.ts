@@ -108,8 +108,17 @@ async function run(data: string, flags: Flags, command: Command): Promise<void> 
     () => reporter.end(),
     () => isLoading,
   )
+  const print = (text: string): boolean => process.stdout.write(`${text}\n`)
+  let isTold = false
+  const tell = (scored: Evaluation): void => {
+    isTold = true
+    reporter.end()
+    print(json ? evaluationJson(scored) : evaluationText(scored, { confusion: flags.confusion ?? false }))
+  }
   let evaluation: Evaluation
   try {
+    const { checkWritable } = await import('../connect/files/writable.js')
+    if (flags.confusionSvg !== undefined) await checkWritable(flags.confusionSvg)
     const { evaluate } = await import('../../pipelines/evaluate.js')
     const { folderOfDataSet } = await import('../datasets/datasets.js')
     evaluation = await evaluate(
@@ -141,8 +150,10 @@ async function run(data: string, flags: Flags, command: Command): Promise<void> 
         },
         onProgress: (progress) => reporter.progress(progress),
         onStep: (what) => {
+          reporter.end()
           if (!json) process.stderr.write(`${what} ...\n`)
         },
+        onScores: tell,
         onFailure: (failed) => reporter.failed?.({ ...failed, source: failed.path }),
       },
     )
@@ -150,10 +161,10 @@ async function run(data: string, flags: Flags, command: Command): Promise<void> 
     reporter.end()
     drain.release()
   }
+  // One document on stdout: where a signal came while the report was drawn, the scores have been told.
+  if (!evaluation.complete && !(json && isTold)) tell(evaluation)
+  else if (!json && evaluation.report !== undefined) print(`\nreport ${printable(evaluation.report)}`)
   await drawConfusion(evaluation, flags.confusionSvg)
-  process.stdout.write(
-    `${json ? evaluationJson(evaluation) : evaluationText(evaluation, { confusion: flags.confusion ?? false })}\n`,
-  )
   if (!evaluation.complete) process.exitCode = 130
   else if (strict && evaluation.missing.length + evaluation.failed.length > 0) process.exitCode = 1
 }

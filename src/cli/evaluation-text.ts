@@ -15,19 +15,17 @@ export function evaluationText(
   evaluation: Evaluation,
   { confusion }: { readonly confusion: boolean },
 ): string {
-  const { title, split, videos, work, notes, model, complete, report } = evaluation
+  const { title, split, videos, work, notes, model, complete } = evaluation
   if (!complete) return 'stopped; run the same command again to go on'
   const computed = `${plural(work.videos, 'video')} and ${plural(work.texts, 'text')} computed, ${work.cached} from the cache`
-  const lines = [
+  return [
     `${printable(model)} on ${printable(title)}, split ${split}: ${plural(videos, 'video')}; ${computed}`,
     ...leftOut(evaluation),
     ...retrievalLines(evaluation),
     ...recognitionLines(evaluation, confusion),
     ...publishedLines(evaluation),
     ...notes.map((note) => `note: ${note}`),
-  ]
-  if (report !== undefined) lines.push('', `report ${printable(report)}`)
-  return lines.join('\n')
+  ].join('\n')
 }
 
 /** `STAN-self B/16, 16 frames, 3 views` */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +10,7 @@ import { DEFAULT_MODEL_FOLDER } from '../../src/model/embedded.js'
 import { openSafetensors } from '../../src/model/formats/safetensors.js'
 import { writeSafetensors } from '../../src/model/formats/write-safetensors.js'
 import { WTI_LAYERS } from '../../src/model/similarity/wti.js'
-import { cli } from '../support/cli.js'
+import { cli, start } from '../support/cli.js'
 import { writeDidemo, writeKinetics, writeMsrvtt } from '../support/data-sets.js'
 
 const dir = await mkdtemp(join(tmpdir(), 'stanflow-evaluate-'))
@@ -135,6 +136,10 @@ describe('stanflow evaluate', () => {
     const html = await readFile(page, 'utf8')
     assert.match(html, /STAN-self B\/32, as published \(12 frames\)<\/td><td class="num">46\.9/)
     assert.match(html, /video9999<\/bdi>|>video9999: /)
+    assert.ok(stdout.endsWith(`\nreport ${page}\n`), stdout)
+    // Of one text one is said, and nothing of the videos' progress after the next step.
+    assert.match(stderr, /embedding 2 texts/)
+    assert.doesNotMatch(stderr.slice(stderr.indexOf('embedding')), /ETA|2\/2/)
   })
 
   test('every caption of the full test is a query; a paragraph of DiDeMo is one, and longer', async () => {
@@ -189,6 +194,35 @@ describe('stanflow evaluate', () => {
     assert.ok(retrieval.wti.textToVideo.meanRank < FEW / 3, `${retrieval.wti.textToVideo.meanRank}`)
   })
 
+  test('an output that cannot be written is told before any video is read', async () => {
+    for (const output of ['--report', '--confusion-svg']) {
+      const args = ['evaluate', few, '--engine', 'onnx', '--json', '--cache', join(dir, 'unwritten')]
+      const { code, stdout, stderr } = await cli([...args, output, '/proc/x/page.html'])
+      assert.deepEqual([code, stdout], [1, ''])
+      assert.match(stderr, /OUTPUT_\w+.*\/proc\/x\/page\.html/)
+      assert.doesNotMatch(stderr, /"done"/)
+    }
+    assert.ok(!(await readdir(dir)).includes('unwritten'))
+  })
+
+  test('scores are told even where their report cannot be written after all', async () => {
+    const at = join(dir, 'taken')
+    const args = ['evaluate', few, '--engine', 'onnx', '--cache', join(dir, 'taken-cache')]
+    const { child, finished } = start([...args, '--report', join(at, 'page.html')])
+    // The place is good when it is tried, and taken away while videos are read.
+    child.stderr?.on('data', (chunk: Buffer) => {
+      if (chunk.toString().includes('reader')) {
+        rmSync(at, { recursive: true })
+        writeFileSync(at, 'no folder')
+      }
+    })
+    const { code, stdout, stderr } = await finished
+    assert.equal(code, 1)
+    assert.match(stdout, /text to video, cosine +\d+ among 10/)
+    assert.match(stderr, /OUTPUT_WRITE.*page\.html/)
+    assert.doesNotMatch(stdout, /^report/m)
+  })
+
   test('a model of NaN gets no score, whichever tower is broken', async () => {
     for (const tower of ['text', 'visual']) {
       const model = join(dir, `nan-${tower}`)
@@ -201,12 +235,13 @@ describe('stanflow evaluate', () => {
       })
       await writeSafetensors(join(model, 'model.safetensors'), new Map(tensors))
       file.close()
-      const args = ['evaluate', few, '--model', model, '--cache', join(dir, `cache-${tower}`)]
+      const cache = join(dir, `cache-${tower}`)
+      const args = ['evaluate', few, '--model', model, '--cache', cache]
       const { code, stdout, stderr } = await cli([...args, '--engine', 'onnx', '--json'])
       assert.deepEqual([code, stdout], [1, ''])
       assert.match(stderr, /MODEL_WEIGHTS.*weights are not finite/)
       // Texts tell before any video is read.
-      assert.equal(/"done":[1-9]/.test(stderr), tower === 'visual')
+      assert.equal(existsSync(join(cache, 'videos')), tower === 'visual')
     }
   })
 
