@@ -97,13 +97,13 @@ interface Run {
 
 async function run({ options, hooks, set, model, reader, about }: Run): Promise<Evaluation> {
   const { data, similarities, views, frames, report, prompts } = options
-  const { kind, title, split, missing, items } = set
+  const { kind, title, split, missing, broken = [], items } = set
   const signal = hooks.signal ?? new AbortController().signal
   const work = { cached: 0, videos: 0, texts: 0 }
   const failed: FailedVideo[] = []
   const told = {
     ...{ data, kind, title, split, ...about, structure: model.info.structure, frames, views },
-    ...{ videos: items.length, missing, failed, work },
+    ...{ videos: items.length, missing, broken, failed, work },
   }
   const texts = {
     ...{ model, cache: new VectorCache(options.cache, model.info.digest), signal },

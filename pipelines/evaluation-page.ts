@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
 import type { DataItem } from '../src/datasets/dataset.js'
 import type { Retrieval } from '../src/evaluate/metrics.js'
 import { publishedOn } from '../src/evaluate/published.js'
@@ -44,7 +45,7 @@ export async function writeEvaluationPage(
 }
 
 function pageOf(evaluation: Evaluation, shown: AsyncIterable<Mistake>): EvaluationPage {
-  const { title, split, model, modelDigest, engine, frames, views, videos, missing, failed, notes } =
+  const { title, split, model, modelDigest, engine, frames, views, videos, missing, broken, failed, notes } =
     evaluation
   const { recognition, retrieval } = evaluation
   const crops = views === 1 ? '' : `, ${views} crops averaged`
@@ -62,6 +63,9 @@ function pageOf(evaluation: Evaluation, shown: AsyncIterable<Mistake>): Evaluati
       [videos - failed.length, videos - failed.length === 1 ? 'video scored' : 'videos scored'],
       ...(missing.length > 0 ? [[missing.length, 'missing'] as const] : []),
       ...(failed.length > 0 ? [[failed.length, 'failed'] as const] : []),
+      ...(broken.length > 0
+        ? [[broken.length, broken.length === 1 ? 'line not read' : 'lines not read'] as const]
+        : []),
     ],
     tables: [...retrievalTables(evaluation), ...recognitionTables(evaluation)],
     ...(recognition !== undefined && { confusion: confusionSvg(recognition) }),
@@ -71,6 +75,7 @@ function pageOf(evaluation: Evaluation, shown: AsyncIterable<Mistake>): Evaluati
       ...missing.map(({ id, wanted }) => ({ name: id, why: `not found: ${wanted}` })),
       ...failed.map(({ path, message }) => ({ name: path, why: message })),
     ],
+    broken: broken.map(({ file, at, why }) => ({ name: `${basename(file)}, ${at}`, why })),
   }
 }
 

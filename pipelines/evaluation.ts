@@ -1,4 +1,4 @@
-import type { DataSetKind, MissingVideo } from '../src/datasets/dataset.js'
+import type { BrokenLine, DataSetKind, MissingVideo } from '../src/datasets/dataset.js'
 import type { ErrorCode } from '../src/errors.js'
 import type { ViewCount } from '../src/evaluate/plan.js'
 import type { Scores } from '../src/evaluate/score.js'
@@ -23,6 +23,8 @@ export interface Evaluation extends Partial<Scores> {
   readonly videos: number
   /** Named by the annotations and not there; no score counts them. */
   readonly missing: readonly MissingVideo[]
+  /** Lines of the annotations that could not be read, and were passed over. */
+  readonly broken: readonly BrokenLine[]
   /** Videos that could not be read; no score counts them. */
   readonly failed: readonly FailedVideo[]
   /** What the run had to compute: what is in the cache is not among it. */

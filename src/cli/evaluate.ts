@@ -6,9 +6,10 @@ import { VIEW_COUNTS, type ViewCount } from '../evaluate/plan.js'
 import { publishedOn } from '../evaluate/published.js'
 import { PUBLISHED_RESULTS } from '../model/published.js'
 import { SIMILARITY_NAMES, type SimilarityName } from '../model/similarity/similarities.js'
+import { setLine } from './data-lines.js'
 import { evaluationText } from './evaluation-text.js'
 import { JsonReporter } from './events.js'
-import { plural, printable } from './format.js'
+import { printable } from './format.js'
 import { progressReporter } from './progress.js'
 import { addSettings, readSettings } from './settings.js'
 import { drainOnSignals } from './signals.js'
@@ -29,7 +30,7 @@ Data sets as they are published: msrvtt:FOLDER (1k-A; --split train, full-test, 
 kinetics:FOLDER, ssv2:FOLDER. Your own: a line of .jsonl is {"path": "a.mp4", "text": "a dog runs"}, or with "label" for
 recognition; a .csv has these as columns. A video may have several lines. See docs/evaluation.md.
 
-Videos that are missing are counted, listed and left out. Embeddings are kept in --cache: no video is computed twice, whatever it
+Videos that are missing and lines that cannot be read are counted, listed and left out; with --strict the command then fails. Embeddings are kept in --cache: no video is computed twice, whatever it
 is compared by.
 `
 
@@ -136,12 +137,8 @@ async function run(data: string, flags: Flags, command: Command): Promise<void> 
       },
       {
         signal: drain.signal,
-        onData: ({ title, split, items, missing }) => {
-          const absent = missing.length === 0 ? '' : `, ${plural(missing.length, 'video')} missing`
-          if (!json)
-            process.stderr.write(
-              `${printable(title)}, split ${split}: ${plural(items.length, 'video')}${absent}\n`,
-            )
+        onData: (set) => {
+          if (!json) process.stderr.write(`${setLine(set)}\n`)
         },
         // Notes stand once, with the results.
         onStart: (about) => {
@@ -166,8 +163,11 @@ async function run(data: string, flags: Flags, command: Command): Promise<void> 
   else if (!json && evaluation.report !== undefined) print(`\nreport ${printable(evaluation.report)}`)
   await drawConfusion(evaluation, flags.confusionSvg)
   if (!evaluation.complete) process.exitCode = 130
-  else if (strict && evaluation.missing.length + evaluation.failed.length > 0) process.exitCode = 1
+  else if (strict && isPartial(evaluation)) process.exitCode = 1
 }
+
+const isPartial = ({ missing, failed, broken }: Evaluation): boolean =>
+  missing.length + failed.length + broken.length > 0
 
 /** Items of mistakes are named by their paths. */
 function evaluationJson(evaluation: Evaluation): string {

@@ -2,11 +2,9 @@ import type { Evaluation } from '../../pipelines/evaluate.js'
 import type { Recognition, Retrieval } from '../evaluate/metrics.js'
 import { publishedOn } from '../evaluate/published.js'
 import { PUBLISHED_RESULTS, type PublishedResult, protocolOf } from '../model/published.js'
+import { brokenLines, listed } from './data-lines.js'
 import { plural, printable, table } from './format.js'
 import { publishedTable } from './published-table.js'
-
-/** Missing and failed videos that are named; --json has all. */
-const MOST_NAMED = 10
 
 const percent = (share: number): string => (100 * share).toFixed(1)
 
@@ -32,23 +30,15 @@ export function evaluationText(
 const named = (result: PublishedResult): string =>
   [result.model, protocolOf(result)].filter((part) => part !== '').join(', ')
 
-function leftOut({ missing, failed }: Evaluation): string[] {
-  const listed = (what: string, all: readonly string[]): string[] => {
-    if (all.length === 0) return []
-    const more = all.length - MOST_NAMED
-    return [
-      `${plural(all.length, 'video')} ${what}, not scored:`,
-      ...all.slice(0, MOST_NAMED).map((one) => `  ${printable(one)}`),
-      ...(more > 0 ? [`  and ${more} more; --json lists them`] : []),
-    ]
-  }
+function leftOut({ missing, failed, broken }: Evaluation): string[] {
   return [
+    ...brokenLines(broken),
     ...listed(
-      'missing',
+      `${plural(missing.length, 'video')} missing, not scored`,
       missing.map(({ wanted }) => wanted),
     ),
     ...listed(
-      'failed',
+      `${plural(failed.length, 'video')} failed, not scored`,
       failed.map(({ path, code, message }) => `${path}: ${code} ${message}`),
     ),
   ]

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
-import type { DataSet } from '../datasets/dataset.js'
 import type { StepAbout, TrainSummary } from '../train/run.js'
+import { brokenLines, setLine } from './data-lines.js'
 import { formatBytes, formatDuration, plural, printable } from './format.js'
 import { ProgressLine } from './line.js'
 import { bar } from './progress-lines.js'
@@ -52,8 +52,9 @@ async function run({ config, to, plot = false, json = false }: Flags): Promise<v
         onData: ({ training, validation, notes }) => {
           line.clear()
           if (json) return
-          for (const told of [setLine(training), setLine(validation), ...notes])
-            process.stderr.write(`${printable(told)}\n`)
+          const broken = [...(training.broken ?? []), ...(validation.broken ?? [])]
+          const told = [setLine(training), setLine(validation), ...notes.map(printable)]
+          for (const line of [...told, ...brokenLines(broken)]) process.stderr.write(`${line}\n`)
         },
         onFailure: (path, message) => {
           line.clear()
@@ -76,11 +77,6 @@ async function run({ config, to, plot = false, json = false }: Flags): Promise<v
     line.clear()
     drain.release()
   }
-}
-
-function setLine({ title, split, items, missing }: DataSet): string {
-  const absent = missing.length === 0 ? '' : `, ${plural(missing.length, 'video')} missing`
-  return `${title}, split ${split}: ${plural(items.length, 'video')}${absent}`
 }
 
 /** How long the rest takes at the pace of this sitting's last steps. */

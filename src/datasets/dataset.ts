@@ -26,6 +26,14 @@ export interface MissingVideo {
   readonly wanted: string
 }
 
+/** What stands in the annotations and cannot be read. */
+export interface BrokenLine {
+  readonly file: string
+  /** `line 7`, or `entry 7` of a JSON list, from 1. */
+  readonly at: string
+  readonly why: string
+}
+
 /** Annotated videos, read into memory; what is not there is told apart. */
 export interface DataSet {
   readonly kind: DataSetKind
@@ -34,6 +42,8 @@ export interface DataSet {
   readonly split: string
   readonly items: readonly DataItem[]
   readonly missing: readonly MissingVideo[]
+  /** Of the annotations themselves; all else counts. Absent where everything could be read. */
+  readonly broken?: readonly BrokenLine[]
   /** All classes, in the data set's own order; those of no item too. Absent where nothing has a class. */
   readonly classes?: readonly string[]
   /** Of a table: what its column `split` says. Absent where no line says anything. */

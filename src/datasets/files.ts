@@ -1,8 +1,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { parse as parseCsv } from 'csv-parse/sync'
 import type { z } from 'zod'
 import { StanflowError } from '../errors.js'
+import { csvRows } from './csv.js'
+import { invalid } from './invalid.js'
+import { type Placed, type Sifted, sift, Unreadable } from './sift.js'
 
 /**
  * A data set's annotation file: `place` itself where that is a file, else the first of `names` in the folder or in one of its
@@ -45,7 +47,7 @@ export async function folderOf(place: string): Promise<string> {
 /** @throws StanflowError CONFIG_INVALID */
 export async function readText(file: string): Promise<string> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw invalid(file, 'cannot be read', cause)
+    throw invalid(file, 'cannot be read', { cause })
   })
   return text.replace(/^\uFEFF/, '')
 }
@@ -57,35 +59,39 @@ export async function readJson<S extends z.ZodType>(file: string, schema: S): Pr
     json = JSON.parse(await readText(file))
   } catch (cause) {
     if (cause instanceof StanflowError) throw cause
-    throw invalid(file, 'is not JSON', cause)
+    throw invalid(file, 'is not JSON', { cause })
   }
   const parsed = schema.safeParse(json)
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw invalid(file, `is not in the published format: ${issue?.path.join('.')}: ${issue?.message}`)
+  throw invalid(file, `is not in the published format: ${firstIssue(parsed.error)}`)
 }
 
-/** Rows of a CSV with a header. @throws StanflowError CONFIG_INVALID */
-export async function readCsv<S extends z.ZodType>(file: string, schema: S): Promise<z.output<S>[]> {
-  return rowsOf(file, await readText(file)).map((row, n) => {
+/** Entries of a JSON list, each by itself. @throws StanflowError CONFIG_INVALID where it is no list, or all are broken */
+export function siftEntries<S extends z.ZodType>(
+  file: string,
+  entries: readonly unknown[],
+  schema: S,
+): Sifted<z.output<S>> {
+  const placed = entries.map((entry, n): Placed<unknown> => [`entry ${n + 1}`, entry])
+  return sift(file, placed, bySchema(schema))
+}
+
+/** Rows of a CSV with a header, each by itself. @throws StanflowError CONFIG_INVALID where all are broken */
+export async function readCsv<S extends z.ZodType>(file: string, schema: S): Promise<Sifted<z.output<S>>> {
+  return sift(file, csvRows(await readText(file)), bySchema(schema))
+}
+
+const bySchema =
+  <S extends z.ZodType>(schema: S) =>
+  (row: unknown): z.output<S> | Unreadable => {
     const parsed = schema.safeParse(row)
-    if (parsed.success) return parsed.data
-    const [issue] = parsed.error.issues
-    throw invalid(file, `line ${n + 2}: ${issue?.path.join('.')}: ${issue?.message}`)
-  })
-}
-
-export function rowsOf(file: string, content: string): unknown[] {
-  try {
-    return parseCsv(content, { columns: true, skip_empty_lines: true, trim: true }) as unknown[]
-  } catch (cause) {
-    throw invalid(file, 'is not CSV', cause)
+    return parsed.success ? parsed.data : new Unreadable(firstIssue(parsed.error))
   }
+
+interface Issues {
+  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]
 }
 
-export function invalid(file: string, why: string, cause?: unknown): StanflowError {
-  return new StanflowError('CONFIG_INVALID', `The annotations ${file}: ${why}.`, {
-    hint: 'docs/evaluation.md says what each data set looks like.',
-    ...(cause !== undefined && { cause }),
-  })
+function firstIssue({ issues: [issue] }: Issues): string {
+  return [issue?.path.join('.'), issue?.message].filter((part) => part).join(': ')
 }

@@ -1,8 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, extname, resolve } from 'node:path'
 import { z } from 'zod'
-import type { DataItem, DataSetFormat } from './dataset.js'
-import { annotationFile, folderOf, invalid, optionalFile, readCsv, readText } from './files.js'
+import type { StanflowError } from '../errors.js'
+import type { BrokenLine, DataItem, DataSetFormat } from './dataset.js'
+import { annotationFile, folderOf, optionalFile, readCsv, readText } from './files.js'
+import { invalid } from './invalid.js'
+import { brokenIn, type Placed, sift, textLines, Unreadable } from './sift.js'
 import { locate, VideoFolder } from './videos.js'
 
 /** Which file is which split: DeepMind's own names, and those of the lists that training codes publish. */
@@ -26,10 +29,18 @@ const Row = z.object({
   time_end: z.coerce.number().min(0),
 })
 
+const ClassRow = z.object({ id: z.coerce.number().int(), name: z.string() })
+
+interface Listed {
+  readonly path: string
+  readonly number: number
+}
+
 type Wanted = Omit<DataItem, 'path'> & { readonly path: string | undefined }
 interface Annotated {
   readonly wanted: readonly Wanted[]
   readonly classes: readonly string[]
+  readonly broken: readonly BrokenLine[]
 }
 
 export const kinetics: DataSetFormat = {
@@ -39,18 +50,26 @@ export const kinetics: DataSetFormat = {
     const file = await annotationFile(place, filesOf(split as keyof typeof SPLITS))
     const videos = root ?? (await folderOf(place))
     const folder = await VideoFolder.open(videos)
-    const isOfficial = (await readText(file)).split('\n', 1)[0]?.includes('youtube_id') ?? false
-    const { wanted, classes } = isOfficial
+    const [head = ''] = (await readText(file)).split('\n', 1)
+    const isOfficial = head.includes('youtube_id')
+    if (isOfficial && !/\blabel\b/.test(head)) throw withoutLabels(file)
+    const { wanted, classes, broken } = isOfficial
       ? await official(file, folder)
       : await flat(file, videos, folder, await classNames(await folderOf(place), dirname(file)))
-    return { title: 'Kinetics-400', classes, ...locate(wanted) }
+    return { title: 'Kinetics-400', classes, ...brokenIn(broken), ...locate(wanted) }
   },
 }
 
+/** A test list may be published so. */
+const withoutLabels = (file: string): StanflowError =>
+  invalid(file, 'this split has no labels, so there is nothing to score', {
+    hint: 'Take one that has: --split val, or name a list with a column label.',
+  })
+
 /** `label,youtube_id,time_start,time_end,split`: a trimmed clip, or the whole video to be trimmed. */
 async function official(file: string, videos: VideoFolder): Promise<Annotated> {
-  const rows = await readCsv(file, Row)
-  const wanted = rows.map(({ label, youtube_id, time_start: start, time_end: end }) => {
+  const { rows, broken } = await readCsv(file, Row)
+  const wanted = rows.map(([, { label, youtube_id, time_start: start, time_end: end }]) => {
     const padded = [start, end].map((time) => String(time).padStart(6, '0')).join('_')
     const id = `${youtube_id}_${padded}`
     const trimmed = videos.find(id, `${youtube_id}_${start}_${end}`)
@@ -60,7 +79,7 @@ async function official(file: string, videos: VideoFolder): Promise<Annotated> {
       ...(whole !== undefined && { segment: { start, end } }),
     }
   })
-  return { wanted, classes: [...new Set(rows.map(({ label }) => label))].sort() }
+  return { wanted, classes: [...new Set(rows.map(([, { label }]) => label))].sort(), broken }
 }
 
 /** `path number`, the class counted from 0; between them a space, a tab or a comma. */
@@ -70,19 +89,20 @@ async function flat(
   videos: VideoFolder,
   names: readonly string[] | undefined,
 ): Promise<Annotated> {
-  const lines = (await readText(file)).split('\n')
-  const listed = lines.flatMap((line, n) => {
-    if (line.trim() === '') return []
-    const [, path, number] = /^(.+?)[\s,]+(\d+)\s*$/.exec(line.trim()) ?? []
-    if (path === undefined || number === undefined)
-      throw invalid(file, `line ${n + 1} is neither "path class number" nor under a header with youtube_id`)
-    return [{ path, number: Number(number) }]
+  const listed = sift(file, textLines(await readText(file)), (line): Listed | Unreadable => {
+    const [, path, number] = /^(.+?)[\s,]+(\d+)\s*$/.exec(line) ?? []
+    if (path !== undefined && number !== undefined) return { path, number: Number(number) }
+    return new Unreadable('it is neither "path number" nor under a header with youtube_id')
   })
-  const classes = names ?? classesOfFolders(file, listed)
-  const wanted: Wanted[] = []
-  for (const { path, number } of listed) {
+  const classes = names ?? classesOfFolders(file, listed.rows)
+  const known = sift(file, listed.rows, ({ path, number }) => {
     const label = classes[number]
-    if (label === undefined) throw invalid(file, `${path} is of class ${number}, of ${classes.length}`)
+    return label === undefined
+      ? new Unreadable(`${path} is of class ${number}, of ${classes.length}`)
+      : { path, label }
+  })
+  const wanted: Wanted[] = []
+  for (const [, { path, label }] of known.rows) {
     const direct = resolve(root, path)
     const isThere = await stat(direct).then(
       (facts) => facts.isFile(),
@@ -91,7 +111,7 @@ async function flat(
     const found = isThere ? direct : videos.find(basename(path))
     wanted.push({ id: basename(path, extname(path)), captions: [], label, path: found })
   }
-  return { wanted, classes }
+  return { wanted, classes, broken: [...listed.broken, ...known.broken] }
 }
 
 /** A class a line, or `id,name` rows. */
@@ -100,8 +120,12 @@ async function classNames(...folders: readonly string[]): Promise<string[] | und
     const file = await optionalFile(folder, CLASSES)
     if (file === undefined) continue
     if (file.endsWith('.csv')) {
-      const rows = await readCsv(file, z.object({ id: z.coerce.number().int(), name: z.string() }))
-      return rows.sort((a, b) => a.id - b.id).map(({ name }) => name)
+      const { rows, broken } = await readCsv(file, ClassRow)
+      const [first] = broken
+      // A class that is passed over would give all that follow another's name.
+      if (first !== undefined) throw invalid(file, `${first.at}: ${first.why}`)
+      const named = rows.map(([, row]) => row)
+      return named.sort((a, b) => a.id - b.id).map(({ name }) => name)
     }
     return (await readText(file)).split('\n').flatMap((line) => (line.trim() === '' ? [] : [line.trim()]))
   }
@@ -109,9 +133,9 @@ async function classNames(...folders: readonly string[]): Promise<string[] | und
 }
 
 /** Where no names are published beside the list, the folders of the videos are named after the classes. */
-function classesOfFolders(file: string, listed: readonly { path: string; number: number }[]): string[] {
+function classesOfFolders(file: string, listed: readonly Placed<Listed>[]): string[] {
   const names: string[] = []
-  for (const { path, number } of listed) {
+  for (const [, { path, number }] of listed) {
     const name = basename(dirname(path)).replaceAll('_', ' ')
     if (name === '.' || (names[number] ?? name) !== name)
       throw invalid(file, `it numbers its classes, and none of ${CLASSES.join(', ')} is there to name them`)

@@ -1,6 +1,7 @@
 import type { DataSetFormat } from './dataset.js'
-import { annotationFile, folderOf, invalid, readText } from './files.js'
+import { annotationFile, folderOf, readText } from './files.js'
 import { grouped } from './group.js'
+import { brokenIn, sift, textLines, Unreadable } from './sift.js'
 import { locate, VideoFolder } from './videos.js'
 
 const FILES = {
@@ -21,18 +22,22 @@ export const lsmdc: DataSetFormat = {
   async read({ place, root, split }) {
     const file = await annotationFile(place, FILES[split as keyof typeof FILES])
     const videos = await VideoFolder.open(root ?? (await folderOf(place)))
-    const lines = (await readText(file)).split('\n').map((line) => line.trim())
-    const rows = lines.flatMap((line, n): (readonly [string, string])[] => {
-      if (line === '') return []
-      const cells = line.split('\t')
-      const [clip = '', sentence = ''] = [cells[0], cells[COLUMNS - 1]].map((cell) => unquoted(cell ?? ''))
-      if (cells.length !== COLUMNS || clip === '' || sentence === '')
-        throw invalid(file, `line ${n + 1} has ${cells.length} fields between tabs, not ${COLUMNS}`)
-      return [[clip, sentence]]
-    })
-    const wanted = [...grouped(rows)].map(([id, captions]) => ({ id, captions, path: videos.find(id) }))
-    return { title: 'LSMDC', ...locate(wanted) }
+    const { rows, broken } = sift(file, textLines(await readText(file)), sentenceOf)
+    const wanted = [...grouped(rows.map(([, row]) => row))].map(([id, captions]) => ({
+      ...{ id, captions, path: videos.find(id) },
+    }))
+    return { title: 'LSMDC', ...brokenIn(broken), ...locate(wanted) }
   },
+}
+
+function sentenceOf(line: string): readonly [clip: string, sentence: string] | Unreadable {
+  const cells = line.split('\t')
+  const [clip = '', sentence = ''] = [cells[0], cells[COLUMNS - 1]].map((cell) => unquoted(cell ?? ''))
+  if (cells.length !== COLUMNS)
+    return new Unreadable(`its fields between tabs are ${cells.length}, not ${COLUMNS}`)
+  if (clip === '' || sentence === '')
+    return new Unreadable(`there is no ${clip === '' ? 'clip' : 'sentence'}`)
+  return [clip, sentence]
 }
 
 /** A few lines of the published files stand in quotes. */

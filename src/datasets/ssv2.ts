@@ -1,18 +1,17 @@
 import { z } from 'zod'
 import type { DataSetFormat } from './dataset.js'
-import { annotationFile, folderOf, invalid, readJson } from './files.js'
+import { annotationFile, folderOf, readJson, siftEntries } from './files.js'
+import { brokenIn, sift, Unreadable } from './sift.js'
 import { locate, VideoFolder } from './videos.js'
 
-const Videos = z.array(
-  z.object({
-    id: z.union([z.string(), z.number().transform(String)]),
-    /** What is seen: `holding potato next to vicks vaporub bottle`. */
-    label: z.string(),
-    /** Its class, with what was put in: `Holding [something] next to [something]`. */
-    template: z.string(),
-    placeholders: z.array(z.string()),
-  }),
-)
+const Video = z.object({
+  id: z.union([z.string(), z.number().transform(String)]),
+  /** What is seen: `holding potato next to vicks vaporub bottle`. */
+  label: z.string(),
+  /** Its class, with what was put in: `Holding [something] next to [something]`. */
+  template: z.string(),
+  placeholders: z.array(z.string()),
+})
 /** Classes without brackets → number. */
 const Labels = z.record(z.string(), z.coerce.number().int().min(0))
 
@@ -30,11 +29,14 @@ export const ssv2: DataSetFormat = {
     const labels = await readJson(await annotationFile(folder, named('labels')), Labels)
     const classes = Object.keys(labels).sort((a, b) => (labels[a] as number) - (labels[b] as number))
     const videos = await VideoFolder.open(root ?? folder)
-    const wanted = (await readJson(file, Videos)).map(({ id, label: caption, template }) => {
+    const entries = siftEntries(file, await readJson(file, z.array(z.unknown())), Video)
+    const { rows, broken } = sift(file, entries.rows, ({ id, label: caption, template }) => {
       const label = classOf(template)
-      if (labels[label] === undefined) throw invalid(file, `video ${id}: there is no class "${label}"`)
+      if (labels[label] === undefined) return new Unreadable(`video ${id}: there is no class "${label}"`)
       return { id, captions: [caption], label, path: videos.find(id) }
     })
-    return { title: 'Something-Something v2', classes, ...locate(wanted) }
+    const wanted = rows.map(([, row]) => row)
+    const title = 'Something-Something v2'
+    return { title, classes, ...brokenIn(entries.broken, broken), ...locate(wanted) }
   },
 }

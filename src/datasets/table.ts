@@ -2,8 +2,10 @@ import { stat } from 'node:fs/promises'
 import { dirname, extname, resolve } from 'node:path'
 import { z } from 'zod'
 import { StanflowError } from '../errors.js'
+import { csvRows } from './csv.js'
 import { type DataItem, type DataSetFormat, splitName } from './dataset.js'
-import { readText, rowsOf } from './files.js'
+import { readText } from './files.js'
+import { brokenIn, type Placed, type Sifted, sift, textLines, Unreadable } from './sift.js'
 import { locate } from './videos.js'
 
 const words = z.string().trim().min(1)
@@ -35,13 +37,15 @@ type Line = z.output<typeof Line>
 /**
  * A `.jsonl` or a `.csv` with a header: `path` (or `video`), `text` (or `caption`), `label`, `contrast`, and for a part of a
  * video `start` and `end` in seconds; other columns are passed over. A video may have several lines. Paths are relative to
- * `root`, or to the file. With a column `split` and a split asked for, only that split's lines count.
+ * `root`, or to the file. With a column `split` and a split asked for, only that split's lines count. Broken lines are passed
+ * over and told.
  */
 export const table: DataSetFormat = {
   name: 'table',
   splits: ['all', 'train', 'val', 'test'],
   async read({ place, root, split }) {
-    const lines = linesOf(place, await readText(place))
+    const { rows, broken } = linesOf(place, await readText(place))
+    const lines = rows.map(([, line]) => line)
     const chosen = split === 'all' ? lines : lines.filter((line) => line.split === split)
     if (chosen.length === 0) {
       if (split === 'all') throw invalid(`The data set ${place} is empty.`)
@@ -65,6 +69,7 @@ export const table: DataSetFormat = {
       title: place,
       ...(splits.length > 0 && { splits }),
       ...(classes.length > 0 && { classes }),
+      ...brokenIn(broken),
       ...locate(wanted, (id) => resolve(folder, id)),
     }
   },
@@ -96,35 +101,35 @@ function add(
   })
 }
 
-function linesOf(file: string, content: string): Line[] {
-  const rows: (readonly [unknown, number])[] =
-    extname(file).toLowerCase() === '.csv'
-      ? rowsOf(file, content).map((row, n) => [row, n + 2])
-      : content
-          .split('\n')
-          .flatMap((line, n) => (line.trim() === '' ? [] : [[json(file, line, n + 1), n + 1]]))
-  return rows.map(([row, number]) => {
-    const { success, data } = Line.safeParse(row)
-    if (!success || data.path === undefined)
-      throw invalid(`${file}, line ${number}: there is no path, or a field is no text.`)
-    if (data.captions.length === 0 && data.label === undefined)
-      throw invalid(`${file}, line ${number}: there is neither a text nor a label.`)
-    if (data.start !== undefined && (data.end === undefined || data.end <= data.start))
-      throw invalid(`${file}, line ${number}: a start needs an end after it.`)
-    return data
-  })
+function linesOf(file: string, content: string): Sifted<Line> {
+  const isCsv = extname(file).toLowerCase() === '.csv'
+  const rows: Iterable<Placed<unknown>> = isCsv ? csvRows(content) : jsonRows(content)
+  return sift(file, rows, lineOf, (why) => invalid(`${file}, ${why}.`))
 }
 
-function json(file: string, line: string, number: number): unknown {
+function lineOf(row: unknown): Line | Unreadable {
+  const { success, data } = Line.safeParse(row)
+  if (!success || data.path === undefined) return new Unreadable('there is no path, or a field is no text')
+  if (data.captions.length === 0 && data.label === undefined)
+    return new Unreadable('there is neither a text nor a label')
+  if (data.start !== undefined && (data.end === undefined || data.end <= data.start))
+    return new Unreadable('a start needs an end after it')
+  return data
+}
+
+function* jsonRows(content: string): Generator<Placed<unknown>> {
+  for (const [at, line] of textLines(content)) yield [at, json(line)]
+}
+
+function json(line: string): unknown {
   try {
     return JSON.parse(line)
-  } catch (cause) {
-    throw invalid(`${file}, line ${number} is not JSON.`, cause)
+  } catch {
+    return new Unreadable('it is not JSON')
   }
 }
 
-const invalid = (message: string, cause?: unknown): StanflowError =>
+const invalid = (message: string): StanflowError =>
   new StanflowError('CONFIG_INVALID', message, {
     hint: 'A .jsonl line is {"path": "a.mp4", "text": "a dog runs"}; a .csv has a header with path and text or label.',
-    ...(cause !== undefined && { cause }),
   })

@@ -17,7 +17,8 @@ export interface Retrieval {
 }
 
 /** What is no number stands behind every number: compared as it is, NaN would come first of all. */
-const worth = (similarity: number): number => (Number.isNaN(similarity) ? Number.NEGATIVE_INFINITY : similarity)
+const worth = (similarity: number): number =>
+  Number.isNaN(similarity) ? Number.NEGATIVE_INFINITY : similarity
 
 /**
  * The rank of each query's best partner, from 1. Candidates of equal similarity stand in the order of their numbers, as

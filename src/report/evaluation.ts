@@ -22,7 +22,14 @@ export interface EvaluationPage {
   readonly mistakes: AsyncIterable<Mistake>
   readonly mistakesTitle: string
   /** Videos that no score counts, and why. */
-  readonly left: readonly { readonly name: string; readonly why: string }[]
+  readonly left: readonly LeftOut[]
+  /** Lines of the annotations that could not be read. */
+  readonly broken: readonly LeftOut[]
+}
+
+export interface LeftOut {
+  readonly name: string
+  readonly why: string
 }
 
 export interface ScoreTable {
@@ -66,7 +73,7 @@ export interface ShownVideo {
 
 /** Scores, what was taken for what, and the worst mistakes with their frames, in pieces as the pictures come. */
 export async function* renderEvaluation(page: EvaluationPage): AsyncGenerator<string> {
-  const { title, tables, classes, confusion, left, mistakesTitle } = page
+  const { title, tables, classes, confusion, left, broken, mistakesTitle } = page
   yield html`${openPage({ title, styles: EVALUATION_STYLES })}${head(page)}<main>
 ${tables.map(scoreTable)}
 ${classes.length === 0 ? undefined : classList(classes)}
@@ -87,7 +94,7 @@ ${
     yield (mistake.kind === 'query' ? queryCard(mistake) : classCard(mistake)).text
   }
   if (some) yield '</div></section>\n'
-  yield html`${left.length === 0 ? undefined : leftOut(left)}</main>
+  yield html`${leftOut('left', `${count(left.length, 'video')} not scored`, left)}${leftOut('broken', `${count(broken.length, 'line')} of the annotations not read`, broken)}</main>
 ${closePage({})}`.text
 }
 
@@ -163,8 +170,9 @@ function classCard({ place, video, guesses }: Extract<Mistake, { kind: 'class' }
 `
 }
 
-function leftOut(left: EvaluationPage['left']): Markup {
-  return html`<section class="missing" aria-labelledby="left"><h2 id="left">${count(left.length, 'video')} not scored</h2>
+function leftOut(id: string, title: string, left: readonly LeftOut[]): Markup | undefined {
+  if (left.length === 0) return undefined
+  return html`<section class="missing" aria-labelledby="${id}"><h2 id="${id}">${title}</h2>
 <ul>${left.map(({ name, why }) => html`<li>${name}: <span class="meta">${why}</span></li>`)}</ul></section>
 `
 }

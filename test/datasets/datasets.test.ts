@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join, relative } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { brokenLines, setLine } from '../../src/cli/data-lines.js'
 import type { DataSet } from '../../src/datasets/dataset.js'
 import { openDataSet } from '../../src/datasets/datasets.js'
 import { renderVideo } from '../../src/media/encode.js'
@@ -176,6 +177,130 @@ describe('data sets as they are published', () => {
   })
 })
 
+const broken = (set: DataSet): [string, string][] => (set.broken ?? []).map(({ at, why }) => [at, why])
+
+describe('a broken line ends nothing: it is told, and the rest counts', () => {
+  const annotated = async (name: string, content: string): Promise<string> => {
+    const file = join(dir, name)
+    await writeFile(file, content)
+    return file
+  }
+
+  test('a table of JSON lines', async () => {
+    const lines = ['{"path": "real.mp4", "text": "one"}', '', '{"path": ', '{"path": "real.mp4"}', 'null']
+    const set = await openDataSet({
+      data: await annotated('some.jsonl', [...lines, '{"path": "real.mp4", "text": "two"}'].join('\n')),
+    })
+    assert.deepEqual(found(set), { 'real.mp4': ['one', 'two'] })
+    assert.deepEqual(broken(set), [
+      ['line 3', 'it is not JSON'],
+      ['line 4', 'there is neither a text nor a label'],
+      ['line 5', 'there is no path, or a field is no text'],
+    ])
+    assert.equal(set.broken?.[0]?.file, join(dir, 'some.jsonl'))
+  })
+
+  test('a CSV: wrong fields, quotes that nobody closes, fields of several lines', async () => {
+    const rows = [
+      'video,caption',
+      'real.mp4,one',
+      'real.mp4,"two',
+      'real.mp4,three,and more',
+      '',
+      'real.mp4,"four, on',
+      'two lines"',
+      ',five',
+      'real.mp4,"six "and" more',
+      'real.mp4,"seven',
+      'real.mp4,eight',
+    ]
+    const set = await openDataSet({ data: await annotated('some.csv', rows.join('\r\n')) })
+    assert.deepEqual(found(set), { 'real.mp4': ['one', 'four, on\ntwo lines', 'eight'] })
+    assert.deepEqual(broken(set), [
+      ['line 3', 'a quote is opened and not closed'],
+      ['line 4', "its fields are 3, the header's are 2"],
+      ['line 8', 'there is no path, or a field is no text'],
+      ['line 9', 'a quote is opened and not closed'],
+      ['line 10', 'a quote is opened and not closed'],
+    ])
+  })
+
+  test('a sound CSV has its lines numbered as an editor has them', async () => {
+    const rows = 'path,text\nreal.mp4,"one\ntwo"\n\n,three\n'
+    assert.deepEqual(broken(await openDataSet({ data: await annotated('lines.csv', rows) })), [
+      ['line 5', 'there is no path, or a field is no text'],
+    ])
+  })
+
+  test('MSR-VTT: a row of the test, a video without captions', async () => {
+    const at = await made('broken-msrvtt', writeMsrvtt)
+    const test1k = join(at, 'msrvtt_data/MSRVTT_JSFUSION_test.csv')
+    await writeFile(test1k, 'key,vid_key,video_id,sentence\nret0,msr0,video9770,\nret1,msr1,video9771,two\n')
+    const set = await openDataSet({ data: `msrvtt:${at}` })
+    assert.deepEqual(found(set), { 'video9771.mp4': ['two'] })
+    assert.match(broken(set).join(), /^line 2,sentence: /)
+    await writeFile(join(at, 'msrvtt_data/MSRVTT_train.7k.csv'), 'video_id\nvideo0\nvideo12\nvideo1\n')
+    const seven = await openDataSet({ data: `msrvtt:${at}`, split: 'train-7k' })
+    assert.deepEqual(Object.keys(found(seven)), ['video0.mp4', 'video1.mp4'])
+    assert.deepEqual(broken(seven), [['line 3', 'video12 has no caption']])
+  })
+
+  test('LSMDC: a line of other fields', async () => {
+    const at = await made('broken-lsmdc', writeLsmdc)
+    const file = join(at, 'LSMDC16_annos_training.csv')
+    const sound = (await readFile(file, 'utf8')).trim()
+    await writeFile(file, `one\ttwo\n${sound}\n`)
+    const set = await openDataSet({ data: `lsmdc:${at}`, split: 'train' })
+    assert.deepEqual(Object.values(found(set)), [['He wakes.', 'He gets up.']])
+    assert.deepEqual(broken(set), [['line 1', 'its fields between tabs are 2, not 6']])
+  })
+
+  test('Kinetics: a time that is none, a class that nobody names', async () => {
+    const at = await made('broken-kinetics', writeKinetics)
+    const rows = (await readFile(join(at, 'annotations/val.csv'), 'utf8')).trim()
+    await writeFile(join(at, 'annotations/val.csv'), `${rows}\nzumba,abc,soon,later,val,0\n`)
+    const set = await openDataSet({ data: `kinetics:${at}` })
+    assert.equal(set.items.length, 2)
+    assert.match(broken(set).join(), /^line 5,time_start: /)
+    const list = await made('broken-list', writeKineticsList)
+    const file = join(list, 'kinetics400_val_list_videos.txt')
+    await writeFile(file, `zumba/gone.mp4 7\nnothing\n${await readFile(file, 'utf8')}`)
+    assert.deepEqual(broken(await openDataSet({ data: `kinetics:${list}` })), [
+      ['line 2', 'it is neither "path number" nor under a header with youtube_id'],
+      ['line 1', 'zumba/gone.mp4 is of class 7, of 3'],
+    ])
+    await rm(list, { recursive: true })
+  })
+
+  test('Something-Something and DiDeMo: an entry of the list', async () => {
+    const at = await made('broken-ssv2', writeSsv2)
+    const file = join(at, 'labels/validation.json')
+    const [first, second, third] = JSON.parse(await readFile(file, 'utf8')) as object[]
+    await writeFile(file, JSON.stringify([{ ...first, template: 'Eating [something]' }, second, 7, third]))
+    const set = await openDataSet({ data: `ssv2:${at}` })
+    assert.deepEqual([set.items.length, set.missing.length], [1, 1])
+    const told = broken(set)
+    assert.match(told.join('; '), /^entry 3,.*; entry 1,video 74225: there is no class "Eating something"$/)
+    const didemo = await made('broken-didemo', writeDidemo)
+    const moments = JSON.parse(await readFile(join(didemo, 'test_data.json'), 'utf8')) as object[]
+    await writeFile(join(didemo, 'test_data.json'), JSON.stringify([{ video: 'a' }, ...moments]))
+    const paragraphs = await openDataSet({ data: `didemo:${didemo}` })
+    assert.deepEqual([paragraphs.items.length, broken(paragraphs).length], [2, 1])
+  })
+
+  test('what is broken is told before a training as before an evaluation', async () => {
+    const data = await annotated('told.jsonl', '{"path": "real.mp4", "text": "one"}\n{}\n')
+    const set = await openDataSet({ data })
+    assert.equal(setLine(set), `${data}, split all: 1 video, 1 line not read`)
+    // Training and validation may be two splits of one file.
+    const twice = [...(set.broken ?? []), ...((await openDataSet({ data })).broken ?? [])]
+    assert.deepEqual(brokenLines(twice), [
+      '1 line of the annotations not read:',
+      '  told.jsonl, line 2: there is no path, or a field is no text',
+    ])
+  })
+})
+
 describe('what is no data set', () => {
   const wrong = async (name: string, content: string): Promise<string> => {
     const file = join(dir, name)
@@ -187,7 +312,7 @@ describe('what is no data set', () => {
       'broken json lines',
       () => wrong('broken.jsonl', '{"path": "a.mp4"'),
       'CONFIG_INVALID',
-      /line 1 is not JSON/,
+      /line 1: it is not JSON/,
     ],
     [
       'neither text nor label',
@@ -197,6 +322,27 @@ describe('what is no data set', () => {
     ],
     ['no path', () => wrong('no-path.csv', 'text\nhello\n'), 'CONFIG_INVALID', /line 2: there is no path/],
     ['nothing at all', () => wrong('empty.jsonl', '\n'), 'CONFIG_INVALID', /is empty/],
+    [
+      'a quote that nobody closes',
+      () => wrong('quote.csv', 'video,caption\na.mp4,"a dog\n'),
+      'CONFIG_INVALID',
+      /quote\.csv, line 2: a quote is opened and not closed\.$/,
+    ],
+    [
+      'only broken lines',
+      () => wrong('all.jsonl', '{}\n{"path": 1}\n'),
+      'CONFIG_INVALID',
+      /all\.jsonl, no line can be read; line 1: there is no path/,
+    ],
+    [
+      'a Kinetics list without labels',
+      async () => {
+        const head = 'youtube_id,time_start,time_end,split'
+        return `kinetics:${await wrong('test.csv', `${head}\nabc,0,10,test\n`)}`
+      },
+      'CONFIG_INVALID',
+      /test\.csv: this split has no labels/,
+    ],
     ['another kind', async () => `msrvt:${dir}`, 'USAGE_INVALID', /no kind of data set called msrvt/],
     ['a folder alone', async () => dir, 'USAGE_INVALID', /folder of what kind/],
     [
@@ -215,7 +361,7 @@ describe('what is no data set', () => {
       'another format under the name',
       async () => `didemo:${await wrong('test_data.json', '[{"video": "a"}]')}`,
       'CONFIG_INVALID',
-      /not in the published format: 0\.description/,
+      /entry 1: description: Invalid input/,
     ],
     [
       'numbers without names',

@@ -34,9 +34,7 @@ const rowOf = ({ columns, data }: Similarities, n: number): number[] => [
 function plainRank(row: readonly number[], right: readonly number[]): number {
   const all = row.map((similarity, n) => ({ similarity, n }))
   const order = [
-    ...all
-      .filter(({ similarity }) => !Number.isNaN(similarity))
-      .sort((a, b) => b.similarity - a.similarity),
+    ...all.filter(({ similarity }) => !Number.isNaN(similarity)).sort((a, b) => b.similarity - a.similarity),
     ...all.filter(({ similarity }) => Number.isNaN(similarity)),
   ]
   return order.findIndex(({ n }) => right.includes(n)) + 1
@@ -75,9 +73,14 @@ describe('metrics', () => {
   })
 
   test('recognition equals sorting and looking; the confusion adds up', () => {
-    const cases = fc.oneof(matrices, broken).chain((of) =>
-      fc.tuple(fc.constant(of), fc.array(fc.nat(of.columns - 1), { minLength: of.rows, maxLength: of.rows })),
-    )
+    const cases = fc
+      .oneof(matrices, broken)
+      .chain((of) =>
+        fc.tuple(
+          fc.constant(of),
+          fc.array(fc.nat(of.columns - 1), { minLength: of.rows, maxLength: of.rows }),
+        ),
+      )
     fc.assert(
       fc.property(cases, ([of, truth]) => {
         const labels = Array.from({ length: of.columns }, (_, n) => `label ${n}`)

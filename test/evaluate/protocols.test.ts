@@ -234,7 +234,12 @@ test('what is no number is refused, not scored: of captions, of classes and of o
   const [good, nan] = [Float32Array.of(1, 0), Float32Array.of(Number.NaN, 0)]
   const item: DataItem = { id: '0', path: '/0', captions: ['a'], label: 'run', contrast: 'walk' }
   const set = { kind: 'table', title: '', split: '', items: [item], missing: [] } as const
-  const scored = (of: { video?: Float32Array; text?: Float32Array; run?: Float32Array; walk?: Float32Array }) => {
+  const scored = (of: {
+    video?: Float32Array
+    text?: Float32Array
+    run?: Float32Array
+    walk?: Float32Array
+  }) => {
     const { video = good, text = good, run = good, walk = good } = of
     const vectors = {
       videos: new Map([[item, { views: [video], times: [] }]]),

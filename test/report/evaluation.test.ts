@@ -8,7 +8,7 @@ const ATTACK = '<img src=x onerror=alert(1)>"\''
 async function page(more: Partial<EvaluationPage>, mistakes: readonly Mistake[] = []): Promise<string> {
   const whole: EvaluationPage = {
     ...{ title: 'data', made: new Date('2026-01-02T03:04:05Z'), version: '1.2.3', warnings: [], facts: [] },
-    ...{ totals: [], tables: [], classes: [], mistakesTitle: 'The worst', left: [] },
+    ...{ totals: [], tables: [], classes: [], mistakesTitle: 'The worst', left: [], broken: [] },
     mistakes: (async function* () {
       yield* mistakes
     })(),
@@ -32,6 +32,7 @@ describe('the page of an evaluation', () => {
         ],
         ...{ classes: [{ label: ATTACK, count: 1, top1: 1 }], confusion: svg, mistakesTitle: ATTACK },
         left: [{ name: ATTACK, why: ATTACK }],
+        broken: [{ name: ATTACK, why: ATTACK }],
       },
       [
         { kind: 'query', text: ATTACK, place: ATTACK, right: gone, answers: [gone] },
