@@ -79,24 +79,26 @@ export const TrainFile = z.strictObject({
   threads: count.optional(),
   /** Frames in a clip. */
   frames: count.max(64).default(12),
-  model: z.strictObject({
-    size: count.default(60),
-    patch: count.default(12),
-    width: count.default(128),
-    layers: count.default(4),
-    heads: count.default(4),
-    'text-width': count.default(128),
-    'text-layers': count.default(2),
-    dim: count.default(128),
-    structure: z.string().default('stan-conv'),
-    depth: count.default(2),
-    /** Where the temperature of the NCE starts; a group for `logit_scale` says whether it is learnt or stays. */
-    temperature: z.number().positive().default(0.07),
-    /** The paper's W_proj in front of the STAN layers behind the first. */
-    projection: z.boolean().default(false),
-    /** Patterns of tensors that begin at 0. */
-    zero: z.array(z.string()).default([]),
-  }),
+  model: z
+    .strictObject({
+      size: count.default(60),
+      patch: count.default(12),
+      width: count.default(128),
+      layers: count.default(4),
+      heads: count.default(4),
+      'text-width': count.default(128),
+      'text-layers': count.default(2),
+      dim: count.default(128),
+      structure: z.string().default('stan-conv'),
+      depth: count.default(2),
+      /** Where the temperature of the NCE starts; a group for `logit_scale` says whether it is learnt or stays. */
+      temperature: z.number().positive().default(0.07),
+      /** The paper's W_proj in front of the STAN layers behind the first. */
+      projection: z.boolean().default(false),
+      /** Patterns of tensors that begin at 0. */
+      zero: z.array(z.string()).default([]),
+    })
+    .prefault({}),
   data: z.strictObject({
     /** Clips to train on, and scenes of each kind to validate on. */
     train: count,

@@ -9,7 +9,7 @@ test('a configuration that is not there, is no YAML or has wrong keys is told in
   const folder = await folderWith(t, {
     'list.yaml': 'stages: [',
     'keys.yaml': `model: {}\ndata: { train: 3 }\nstages: [${stage}, stpes: 4 }]`,
-    'fine.yaml': `model: {}\ndata: { train: 3 }\nstages: [${stage}, steps: 4 }]`,
+    'fine.yaml': `data: { train: 3 }\nstages: [${stage}, steps: 4 }]`,
   })
   const told = (name: string, code: string, message: RegExp) =>
     assert.rejects(readTrainConfig(join(folder, name)), (error: { code?: string; message?: string }) => {
@@ -21,5 +21,10 @@ test('a configuration that is not there, is no YAML or has wrong keys is told in
   await told('absent.yaml', 'INPUT_NOT_FOUND', /no configuration .*absent\.yaml/)
   await told('list.yaml', 'CONFIG_INVALID', /list\.yaml is not YAML: .*line 1/)
   await told('keys.yaml', 'CONFIG_INVALID', /stages\.0\.steps: .*stages\.0: .*"stpes"/)
-  assert.equal((await readTrainConfig(join(folder, 'fine.yaml'))).stages[0]?.steps, 4)
+  const { stages, model } = await readTrainConfig(join(folder, 'fine.yaml'))
+  assert.equal(stages[0]?.steps, 4)
+  assert.deepEqual(
+    [model.size, model.patch, model.width, model.layers, model['text-layers'], model.structure, model.depth],
+    [60, 12, 128, 4, 2, 'stan-conv', 2],
+  )
 })
