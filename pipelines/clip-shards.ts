@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type EncodeOptions, encodeFrames } from '../src/media/encode.js'
 import { openReader } from '../src/media/open-reader.js'
@@ -8,11 +7,11 @@ import type { VideoReader } from '../src/media/reader.js'
 import { drawing } from '../src/scenes/draw.js'
 import { randomFrom } from '../src/scenes/random.js'
 import type { Scene } from '../src/scenes/scene.js'
-import { type ClipSet, openClipSet } from '../src/train/clips.js'
+import { type ClipSet, openClipSet, shardBytes } from '../src/train/clips.js'
 
 /** Scenes as a model is trained on them: drawn, encoded as real video, decoded again. */
 export interface ShardRequest {
-  /** Where shards are kept; those that are there are taken as they are. */
+  /** Where shards are kept; those that are there and whole are taken as they are. */
   readonly dir: string
   /** Begins their names. */
   readonly name: string
@@ -41,7 +40,7 @@ const CODINGS: readonly (EncodeOptions & { readonly extension: string })[] = [
   { extension: 'avi', codec: 'mpeg4', encoderOptions: { q: '5', threads: '1' } },
 ]
 
-/** @throws StanflowError MEDIA_*; `signal`'s reason */
+/** @throws StanflowError MEDIA_*, OUTPUT_CORRUPT; `signal`'s reason */
 export async function clipShards(request: ShardRequest): Promise<ClipSet> {
   const { dir, name, scenes, frames, size, jitter } = request
   const perFile = Math.max(1, Math.floor(PER_FILE / frames))
@@ -53,9 +52,11 @@ export async function clipShards(request: ShardRequest): Promise<ClipSet> {
       request.signal?.throwIfAborted()
       const number = String(files.length).padStart(3, '0')
       const file = join(dir, `${name}-${number}-${markOf(request, from, perFile)}.rgb`)
-      if (!existsSync(file)) {
+      const part = scenes.slice(from, from + perFile)
+      const there = await stat(file).catch(() => undefined)
+      if (there?.size !== shardBytes(part.length, request)) {
         reader ??= (await openReader('node-av')).reader
-        await makeShard(file, files.length, scenes.slice(from, from + perFile), reader, request)
+        await makeShard(file, files.length, part, reader, request)
       }
       files.push(file)
       request.onProgress?.(Math.min(from + perFile, scenes.length))
@@ -74,7 +75,7 @@ function markOf({ scenes, frames, side, size, jitter }: ShardRequest, from: numb
 }
 
 /** Moments of a clip's frames, 0..1: one in each of `frames` segments of equal length. */
-function momentsOf({ id }: Scene, frames: number, jitter: boolean): number[] {
+export function momentsOf({ id }: Scene, frames: number, jitter: boolean): number[] {
   const random = randomFrom(`moments ${id}`)
   return Array.from({ length: frames }, (_, t) => (t + (jitter ? random.next() : 0.5)) / frames)
 }
@@ -109,7 +110,7 @@ async function makeShard(
   const out = await open(`${file}.unfinished`, 'w')
   try {
     for await (const { pixels } of reader.frames({ video: info, indices, geometry: { kind: 'crop', size } }))
-      await out.write(pixels)
+      await out.writeFile(pixels)
   } finally {
     await out.close()
   }

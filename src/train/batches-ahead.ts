@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { StanflowError } from '../errors.js'
 import type { Batch } from './batches.js'
 import type { ClipSource } from './clips.js'
 import type { Stage } from './config.js'
@@ -34,7 +35,8 @@ export class BatchesAhead {
   constructor(wish: BatchWish) {
     this.#worker = new Worker(new URL('./batch-worker.js', import.meta.url), { workerData: wish })
     this.#worker.on('message', (batches: readonly Batch[]) => this.#pending.shift()?.resolve(batches))
-    this.#worker.on('error', (cause) => {
+    this.#worker.on('error', (thrown) => {
+      const cause = revived(thrown)
       this.#broken = cause
       for (const { reject } of this.#pending.splice(0)) reject(cause)
     })
@@ -67,4 +69,11 @@ export class BatchesAhead {
   async close(): Promise<void> {
     await this.#worker.terminate()
   }
+}
+
+/** Errors lose their class between threads, and keep their fields. */
+function revived(thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || thrown.name !== 'StanflowError') return thrown
+  const { code, message, hint } = thrown as StanflowError
+  return new StanflowError(code, message, { hint, cause: thrown })
 }

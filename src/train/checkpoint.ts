@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { StanflowError } from '../errors.js'
 import { openSafetensors } from '../model/formats/safetensors.js'
 import type { StoredTensor } from '../model/formats/stored.js'
 import { writeSafetensors } from '../model/formats/write-safetensors.js'
@@ -18,7 +20,7 @@ export interface Position {
   /** Of the stage so far, and validations since then without a better one. */
   readonly stageBest: number
   readonly waited: number
-  /** Of the model: a run goes on only with its own. Stages may be given more steps meanwhile, and data more clips. */
+  /** A run goes on only with its own. Of one on scenes stages may be given more steps meanwhile, and data more clips. */
   readonly recipe: string
 }
 
@@ -46,9 +48,24 @@ export interface Restored {
   readonly position: Position
 }
 
-/** Undefined where there is none yet. @throws StanflowError MODEL_WEIGHTS */
+/** Undefined where there is none yet. @throws StanflowError OUTPUT_CORRUPT */
 export function readCheckpoint(path: string): Restored | undefined {
   if (!existsSync(path)) return undefined
+  try {
+    return restore(path)
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError) && !(cause instanceof StanflowError)) throw cause
+    const isBest = basename(path) === 'best.safetensors'
+    throw new StanflowError('OUTPUT_CORRUPT', `${path} is no whole checkpoint: ${cause.message}`, {
+      hint: isBest
+        ? 'Remove it, then run the same command again: the model will be of the last step, or of a better one to come.'
+        : 'Put a copy back, or best.safetensors in its place to go on from the best validation, or remove it to begin anew.',
+      cause,
+    })
+  }
+}
+
+function restore(path: string): Restored {
   const file = openSafetensors(path)
   try {
     const copy = (name: string): Float32Array => Float32Array.from(file.read(name).data)
@@ -62,7 +79,7 @@ export function readCheckpoint(path: string): Restored | undefined {
     })
     return {
       parameters: new Map(parameters),
-      position: JSON.parse(file.metadata.position ?? '{}') as Position,
+      position: JSON.parse(file.metadata.position ?? '') as Position,
     }
   } finally {
     file.close()

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { StanflowError } from '../errors.js'
 import type { Scene } from '../scenes/scene.js'
 
 /** Decoded clips with what they show: T frames of `size × size` RGB each. */
@@ -26,14 +27,32 @@ export interface ClipSource {
   readonly size: number
 }
 
+/** Bytes of a file of so many clips. */
+export const shardBytes = (
+  clips: number,
+  { frames, size }: { readonly frames: number; readonly size: number },
+): number => clips * frames * size * size * 3
+
+/** @throws StanflowError OUTPUT_CORRUPT where a file is not whole, here and when it is read */
 export function openClipSet(source: ClipSource): ClipSet {
   const { scenes, moments, files, perFile, frames, size } = source
-  const handles = files.map((file) => openSync(file, 'r'))
+  const handles: number[] = []
+  try {
+    for (const [n, file] of files.entries()) {
+      handles.push(openSync(file, 'r'))
+      const wanted = shardBytes(Math.min(perFile, scenes.length - n * perFile), source)
+      if (fstatSync(handles[n] as number).size !== wanted) throw notWhole(file)
+    }
+  } catch (error) {
+    handles.forEach(closeSync)
+    throw error
+  }
   const frameBytes = size * size * 3
   const copy = (index: number, t: number, count: number, target: Uint8Array, offset: number): void => {
-    const handle = handles[Math.floor(index / perFile)] as number
+    const file = Math.floor(index / perFile)
     const at = ((index % perFile) * frames + t) * frameBytes
-    readSync(handle, target, offset, count * frameBytes, at)
+    const bytes = readSync(handles[file] as number, target, offset, count * frameBytes, at)
+    if (bytes < count * frameBytes) throw notWhole(files[file] as string)
   }
   return {
     source,
@@ -44,3 +63,8 @@ export function openClipSet(source: ClipSource): ClipSet {
     close: () => handles.forEach(closeSync),
   }
 }
+
+const notWhole = (file: string): StanflowError =>
+  new StanflowError('OUTPUT_CORRUPT', `${file} has not as many bytes as its clips`, {
+    hint: 'Run the same command again: files of clips that are not whole are made anew.',
+  })
