@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
 import { StanflowError } from '../src/errors.js'
 import { clipTokenizerJson } from '../src/model/embedded.js'
-import { structureNamed } from '../src/model/temporal/structures.js'
 import { sceneWords } from '../src/scenes/words.js'
 import {
   ABLATION,
@@ -16,6 +15,7 @@ import {
   type Variant,
 } from '../src/train/ablation.js'
 import { assemble } from '../src/train/assemble.js'
+import { checkModel } from '../src/train/check.js'
 import { readCheckpoint } from '../src/train/checkpoint.js'
 import { readYaml, type TrainConfig } from '../src/train/config.js'
 import type { Parameters } from '../src/train/parameters.js'
@@ -49,7 +49,7 @@ export async function ablate(
   hooks: AblateHooks = {},
 ): Promise<Ablated> {
   const ablation = await readYaml(config, ABLATION)
-  for (const { structure } of ablation.variants) structureNamed(structure)
+  for (const variant of ablation.variants) checkModel(configOf(ablation, variant, 0))
   await mkdir(to, { recursive: true })
   const { threads } = ablation.trunk
   const tf = loadLibrary('@tensorflow/tfjs-node', {
@@ -60,7 +60,11 @@ export async function ablate(
   // Single frames are of use to the trunk's own stages, and to those that want them beside their clips.
   const { data } = ablation.trunk
   const wanted = trunk === undefined || ablation.stages.some(({ pictures }) => pictures > 0)
-  const made = wanted ? ablation.trunk : { ...ablation.trunk, data: { ...data, pictures: 0 } }
+  const made = {
+    ...ablation.trunk,
+    ...(!wanted && { data: { ...data, pictures: 0 } }),
+    stages: [...(trunk === undefined ? ablation.trunk.stages : []), ...ablation.stages],
+  }
   const sets = await trainingSets(made, to, hooks)
   const test = await heldOutSets(ablation.trunk, to, 'test', hooks)
   const { signal } = hooks

@@ -3,10 +3,11 @@ import { makeScene, type Scene, type Split } from '../src/scenes/scene.js'
 import { type Task, taskScenes } from '../src/scenes/sets.js'
 import { MOTION_NAMES, type Motion } from '../src/scenes/vocabulary.js'
 import type { BatchSets } from '../src/train/batches.js'
+import { checkModel, checkStages, type SceneSet } from '../src/train/check.js'
 import type { ClipSet } from '../src/train/clips.js'
 import type { TrainConfig } from '../src/train/config.js'
 import type { ValidationSets } from '../src/train/validate.js'
-import { clipShards } from './clip-shards.js'
+import { clipShards, momentsOf } from './clip-shards.js'
 
 export interface SetHooks {
   readonly signal?: AbortSignal
@@ -19,16 +20,26 @@ export interface TrainingSets {
   close(): void
 }
 
-/** What a configuration trains on and is validated by, made in `dir` where it is not there yet. */
+/**
+ * What a configuration trains on and is validated by, made in `dir` where it is not there yet.
+ * @throws StanflowError CONFIG_INVALID before anything is made, where a stage would find nothing in it; MEDIA_*
+ */
 export async function trainingSets(
   config: TrainConfig,
   dir: string,
   hooks: SetHooks = {},
 ): Promise<TrainingSets> {
+  checkModel(config)
+  const scenes = trainingScenes(config)
+  const single = config.data.pictures > 0 ? pictureScenes(config) : undefined
+  checkStages(config, {
+    clips: planned(scenes, config.frames),
+    ...(single && { pictures: planned(single, 1) }),
+  })
   const shards = shardsOf(config, dir, hooks)
   const training = {
-    clips: await shards('train', trainingScenes(config), config.frames, true),
-    ...(config.data.pictures > 0 && { pictures: await shards('pictures', pictureScenes(config), 1, true) }),
+    clips: await shards('train', scenes, config.frames, true),
+    ...(single && { pictures: await shards('pictures', single, 1, true) }),
   }
   const validation = await heldOutSets(config, dir, 'validation', hooks)
   const all: readonly ClipSet[] = [...Object.values(training), ...Object.values(validation)]
@@ -37,6 +48,11 @@ export async function trainingSets(
   }
   return { training, validation, close }
 }
+
+const planned = (scenes: readonly Scene[], frames: number): SceneSet => ({
+  scenes,
+  moments: (index) => momentsOf(scenes[index] as Scene, frames, true),
+})
 
 /** The two sets of another split. */
 export async function heldOutSets(

@@ -221,6 +221,8 @@ export class Batches {
       const index = random.int(scenes.length)
       if (fits(scenes[index] as Scene)) return index
     }
+    const fitting = scenes.flatMap((scene, index) => (fits(scene) ? [index] : []))
+    if (fitting.length > 0) return random.pick(fitting)
     throw new RangeError('no scene of the training set fits the stage')
   }
 }
