@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { DataSet } from '../../datasets/dataset.js'
 import type { Tf } from '../../engine/tfjs/algebra.js'
@@ -15,6 +14,7 @@ import type { StepReport } from '../trainer.js'
 import { assemble, type DecodedClips, type Subject, subjectOf, tokenised } from './batch.js'
 import type { DataTrainConfig } from './config.js'
 import { type ClipRequest, Drawing, type Drawn } from './draw.js'
+import { differences, recipeOf } from './recipe.js'
 import type { Start } from './start.js'
 import { dataGradients } from './step.js'
 import { type DataScores, validateOn } from './validate.js'
@@ -40,15 +40,11 @@ const NAME = 'data'
 /** Trains from where the folder's checkpoint stands, or from the model it starts from; the next batch is decoded during a step. */
 export async function trainOnData(parts: DataTrainParts): Promise<TrainSummary> {
   const { config, dir, signal } = parts
-  const { seed, frames, model, batch, accumulate, data } = config
-  const about = { seed, frames, model, batch, accumulate, data }
-  const recipe = createHash('sha256').update(JSON.stringify(about)).digest('hex')
+  const recipe = recipeOf({ ...parts, from: parts.digest })
   const [checkpoint, best] = [join(dir, 'checkpoint.safetensors'), join(dir, 'best.safetensors')]
   const restored = readCheckpoint(checkpoint)
   if (restored !== undefined && restored.position.recipe !== recipe)
-    throw new StanflowError('CONFIG_INVALID', `${dir} holds a run of another configuration`, {
-      hint: 'Give this one another --to folder, or go on with the configuration it was begun with.',
-    })
+    throw anotherRun(dir, differences(restored.position.recipe, recipe))
   const parameters = restored?.parameters ?? parts.parameters
   let at: Position = restored?.position ?? {
     ...{ stage: 0, step: 0, total: 0, seconds: 0, bestScore: -1, stageBest: -1, waited: 0, recipe },
@@ -98,6 +94,13 @@ export async function trainOnData(parts: DataTrainParts): Promise<TrainSummary> 
   const bytes = await parts.writeModel(chosen?.parameters ?? parameters)
   const finished = done || at.step === config.steps
   return { steps: at.total, seconds: at.seconds, bestScore: at.bestScore, finished, bytes }
+}
+
+function anotherRun(dir: string, differing: readonly string[] | undefined): StanflowError {
+  const what = differing === undefined ? 'configuration' : `configuration: ${differing.join(', ')}`
+  return new StanflowError('CONFIG_INVALID', `${dir} holds a run of another ${what}`, {
+    hint: 'Give this one another --to folder, or go on with the configuration it was begun with.',
+  })
 }
 
 /** One part of a step on its way: what was drawn, and its pixels as they come. */
