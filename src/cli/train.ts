@@ -19,7 +19,7 @@ The same command goes on where the last one stopped, after Ctrl-C or kill -9 too
 interface Flags {
   readonly config: string
   readonly to: string
-  readonly plot?: boolean
+  readonly plot?: boolean | string
   readonly json?: boolean
 }
 
@@ -31,7 +31,12 @@ export function addTrainCommand(program: Command): void {
       new Option('--config <file>', 'model, data and stages, see docs/training.md').makeOptionMandatory(),
     )
     .addOption(new Option('--to <folder>', 'the run: checkpoint, log, model').makeOptionMandatory())
-    .addOption(new Option('--plot', 'keep plot.svg in the folder: loss and scores over the steps'))
+    .addOption(
+      new Option(
+        '--plot [file]',
+        'keep loss and scores as a picture, .svg or .png; without a name plot.svg in the folder',
+      ),
+    )
     .addOption(new Option('--json', 'one JSON document on stdout'))
     .addHelpText('after', EXAMPLES)
     .action((flags: Flags) => run(flags))

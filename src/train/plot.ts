@@ -1,16 +1,19 @@
 import type { LogLine } from './log.js'
+import { type Gap, gapsOf, type Points, piecesOf } from './plot-gaps.js'
 
-/** A curve: places along the x axis and values. */
+/** A curve: places along the x axis and values; it is broken where a gap begins. */
 interface Curve {
   readonly name: string
   readonly colour: string
-  readonly points: readonly (readonly [x: number, y: number])[]
+  readonly points: Points
+  readonly gaps?: readonly Gap[]
   readonly faint?: boolean
 }
 
 const WIDTH = 860
 const PLOT = { left: 62, width: 770, height: 230 }
 const LOSS = { top: 44, colour: '#30638e' }
+const GAP = '#c1121f'
 const SCORES = { top: 334 }
 const SCORE_COLOURS = {
   ...{ appearance: '#00798c', motion: '#d1495b', order: '#b8860b' },
@@ -29,15 +32,17 @@ export function plotSvg(lines: readonly LogLine[]): string {
   const losses = lines.flatMap(({ total, loss }): (readonly [number, number])[] =>
     typeof loss === 'number' && Number.isFinite(loss) ? [[total, loss]] : [],
   )
+  const gaps = gapsOf(lines)
   // A few steps at the start are so far off that the rest would lie flat.
   const ordered = losses.map(([, loss]) => loss).sort((a, b) => a - b)
   const most = niceTop(ordered[Math.floor(0.995 * (ordered.length - 1))] ?? 1)
   const curves: Curve[] = [
-    { name: 'each step', colour: LOSS.colour, points: thinned(losses), faint: true },
+    { name: 'each step', colour: LOSS.colour, points: thinned(losses), gaps, faint: true },
     {
       name: 'smoothed',
       colour: LOSS.colour,
       points: thinned(smoothed(losses, new Set(begins.map(({ total }) => total)))),
+      gaps,
     },
   ]
   const scores = (Object.keys(SCORE_NAMES) as (keyof typeof SCORE_NAMES)[]).map((name) => ({
@@ -53,7 +58,8 @@ export function plotSvg(lines: readonly LogLine[]): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#333">`,
     '<title>Loss and validation scores over the steps of training</title>',
     '<rect width="100%" height="100%" fill="#fff"/>',
-    panel('Loss', LOSS.top, most, x, curves, (value) => String(round(value))),
+    gapMarks(gaps, x),
+    panel('Loss', LOSS.top, most, x, curves, (value) => String(Number(value.toPrecision(3)))),
     panel('Validation', SCORES.top, 100, x, scores, (value) => `${round(value)} %`),
     stageMarks(begins, x),
     steps(end, x),
@@ -76,11 +82,17 @@ function panel(
     return `<line x1="${PLOT.left}" x2="${right}" y1="${at}" y2="${at}" stroke="#e4e4e4"/><text x="${PLOT.left - 8}" y="${at + 4}" text-anchor="end">${label((most * n) / 5)}</text>`
   })
   const shown = curves.filter(({ points }) => points.length > 0)
-  const drawn = shown.map(({ points, colour, faint }) => {
-    const path = points.map(([step, value]) => `${round(x(step))},${round(y(value))}`).join(' ')
+  const drawn = shown.map(({ points, colour, gaps = [], faint }) => {
     const style = faint ? 'stroke-width="0.7" opacity="0.3"' : 'stroke-width="2"'
-    const dots = points.length > 60 ? [] : points.map((p) => dot(x(p[0]), y(p[1]), colour))
-    return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-linejoin="round" ${style}/>${dots.join('')}`
+    const pieces = piecesOf(points, gaps)
+    const lines = pieces.map((piece) => {
+      const path = piece.map(([step, value]) => `${round(x(step))},${round(y(value))}`).join(' ')
+      return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-linejoin="round" ${style}/>`
+    })
+    // A line of one point is none.
+    const dotted = points.length > 60 ? pieces.filter(({ length }) => length === 1).flat() : points
+    const dots = dotted.map((p) => dot(x(p[0]), y(p[1]), colour))
+    return [...lines, ...dots].join('')
   })
   const legend = [...shown].reverse().map(({ name, colour, faint, points }, n) => {
     const [at, last] = [right - n * 190, points.at(-1)?.[1] as number]
@@ -119,8 +131,21 @@ function steps(end: number, x: (step: number) => number): string {
   return `${numbers.join('')}<text x="${PLOT.left + PLOT.width / 2}" y="${y + 22}" text-anchor="middle">steps</text>`
 }
 
+/** A band where the loss was no number, with the first and the count of such steps under the panel. */
+function gapMarks(gaps: readonly Gap[], x: (step: number) => number): string {
+  const [first] = gaps
+  if (first === undefined) return ''
+  const bands = gaps.map(([from, to]) => {
+    const [left, right] = [round(x(from - 1)), round(x(to))]
+    return `<rect x="${left}" y="${LOSS.top}" width="${round(Math.max(1, right - left))}" height="${PLOT.height}" fill="${GAP}" opacity="0.3"/>`
+  })
+  const count = gaps.reduce((sum, [from, to]) => sum + to - from + 1, 0)
+  const told = `loss is no number in ${count} step${count === 1 ? '' : 's'}, the first: ${first[0]}`
+  return `${bands.join('')}<text x="${PLOT.left}" y="${LOSS.top + PLOT.height + 18}" fill="${GAP}">${told}</text>`
+}
+
 /** Mean that forgets by a fiftieth a step; at the start of a stage it is the mean of what there is. */
-function smoothed(points: Curve['points'], begins: ReadonlySet<number>): Curve['points'] {
+function smoothed(points: Points, begins: ReadonlySet<number>): Points {
   let [sum, weight] = [0, 0]
   return points.map(([at, value]) => {
     const kept = begins.has(at) ? 0 : 0.98
@@ -131,13 +156,14 @@ function smoothed(points: Curve['points'], begins: ReadonlySet<number>): Curve['
 }
 
 /** At most two points a pixel: more cannot be seen. */
-function thinned(points: Curve['points']): Curve['points'] {
+function thinned(points: Points): Points {
   const every = Math.ceil(points.length / (2 * PLOT.width))
   return points.filter((_, n) => n % every === 0 || n === points.length - 1)
 }
 
 /** The next of 1, 2, 2.5, 5 and 10 times a power of ten that is not below. */
 function niceTop(value: number): number {
+  if (value <= 0) return 1
   const power = 10 ** Math.floor(Math.log10(value))
   return (([1, 2, 2.5, 5].find((step) => step * power >= value) ?? 10) as number) * power
 }

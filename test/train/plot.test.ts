@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import sharp from 'sharp'
+import { trainingPlot } from '../../pipelines/training-plot.js'
 import { plotSvg } from '../../src/train/plot.js'
+import { folderWith } from '../config/folder.js'
+import { failsWith } from './fails-with.js'
 
 /** Numbers of a polyline with this stroke, in pairs. */
 function curve(svg: string, colour: string, width: string): number[][] {
@@ -53,6 +59,56 @@ test('curves lie where the log says, on the scale that is written beside them', 
     [100],
   )
   assert.match(svg, />a &amp; b</)
+})
+
+const numbers = (svg: string): string[] =>
+  [...svg.matchAll(/<text x="54" [^>]*>([\d.e-]+)<\/text>/g)].map(([, text]) => text as string)
+
+test('ticks of small losses are told apart', () => {
+  const lines = [1, 2, 3].map((total) => ({ total, stage: 'a', loss: 0.0002 * total }))
+  assert.deepEqual(numbers(plotSvg(lines)), ['0', '0.0001', '0.0002', '0.0003', '0.0004', '0.0005'])
+  const still = plotSvg([{ total: 1, stage: 'a', loss: 0 }])
+  assert.doesNotMatch(still, /NaN/)
+})
+
+test('steps whose loss is no number are marked, and the curve is broken there', () => {
+  const losses = [4, 3, null, null, 2, 1, null]
+  const svg = plotSvg(losses.map((loss, n) => ({ total: n + 1, stage: 'a', loss })))
+  assert.match(svg, />loss is no number in 3 steps, the first: 3</)
+  const bands = [...svg.matchAll(/<rect x="([\d.]+)" y="44" width="([\d.]+)"/g)].map(([, x, width]) => [
+    Number(x),
+    Number(width),
+  ])
+  // 770 pixels for 7 steps, from 62.
+  assert.deepEqual(bands, [
+    [282, 220],
+    [722, 110],
+  ])
+  const lines = [...svg.matchAll(/<polyline points="([^"]*)"[^>]*stroke-width="2"/g)]
+  assert.deepEqual(
+    lines.map(([, points = '']) => points.split(' ').map((point) => Number(point.split(',')[0]))),
+    [
+      [172, 282],
+      [612, 722],
+    ],
+  )
+  assert.doesNotMatch(plotSvg([{ total: 1, stage: 'a', loss: 1 }]), /no number/)
+})
+
+test('a plot is a picture of the kind that its name says, whatever is in the way', async (t) => {
+  const folder = await folderWith(t, {
+    'log.jsonl': '{"total":1,"stage":"a","loss":1}\n{"total":2,"stage":"a","loss":0.5}\n',
+  })
+  const log = join(folder, 'log.jsonl')
+  await trainingPlot(join(folder, 'curve.PNG'), log)()
+  const { format, width, height } = await sharp(join(folder, 'curve.PNG')).metadata()
+  assert.deepEqual([format, width, height], ['png', 1720, 1240])
+  const { channels } = await sharp(join(folder, 'curve.PNG')).stats()
+  assert.ok(channels.some(({ min, max }) => min < 100 && max === 255))
+  await trainingPlot(join(folder, 'made', 'curve.svg'), log)()
+  assert.match(await readFile(join(folder, 'made', 'curve.svg'), 'utf8'), /^<svg .*/)
+  const wrong = Promise.resolve().then(() => trainingPlot(join(folder, 'curve.pdf'), log))
+  await failsWith(wrong, 'USAGE_INVALID', /curve\.pdf: a plot is an \.svg or a \.png/)
 })
 
 test('a run that has not begun has an empty picture', () => {
