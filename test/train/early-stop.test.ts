@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import sharp from 'sharp'
 import { openSafetensors } from '../../src/model/formats/safetensors.js'
 import { readCheckpoint } from '../../src/train/checkpoint.js'
 import { toHalf } from '../../src/train/half.js'
@@ -26,8 +27,10 @@ test('a stage that gets no better ends early, and the model is that of the best 
   const to = join(folder, 'run')
   const { code, stdout, stderr } = await cli([
     ...['train', '--config', join(folder, 'train.yaml'), '--to', to, '--json'],
+    ...['--plot', join(folder, 'curve.png')],
   ])
   assert.equal(code, 0, stderr)
+  assert.equal((await sharp(join(folder, 'curve.png')).metadata()).format, 'png')
   const steps = readLog(join(to, 'log.jsonl')).map(({ stage, step }) => `${stage} ${step}`)
   // Its first validation is the best it has had, the next two are no better.
   const idle = [1, 2, 3, 4, 5, 6].map((step) => `idle ${step}`)

@@ -98,9 +98,7 @@ test('training on a table of videos: the loss falls, kill -9 changes nothing, th
   await writeFile(join(scenes, 'broken.mp4'), 'no video')
   const table = `path,text,label,split\n${rows.join('\n')}\nbroken.mp4,a broken one,x,train\ngone.mp4,nothing,x,train\n`
   await writeFile(join(scenes, 'table.csv'), table)
-  await writeFile(
-    join(folder, 'train.yaml'),
-    `
+  const config = `
 seed: 3
 threads: 1
 frames: 4
@@ -117,9 +115,17 @@ dropout: 0.1
 drop-path: 0.2
 validate-every: 4
 checkpoint-seconds: 0.0001
-`,
-  )
-  const args = (to: string) => ['train', '--config', join(folder, 'train.yaml'), '--to', join(folder, to)]
+`
+  // How many videos are decoded at once changes nothing; another rate would.
+  const configs = {
+    train: config,
+    slower: config.replace('reader: node-av', 'reader: node-av, concurrency: 1'),
+    faster: config.replace('rate: 0.001', 'rate: 0.002'),
+  }
+  for (const [name, text] of Object.entries(configs)) await writeFile(join(folder, `${name}.yaml`), text)
+  const args = (to: string, name: keyof typeof configs = 'train') => [
+    ...['train', '--config', join(folder, `${name}.yaml`), '--to', join(folder, to)],
+  ]
   const whole = await cli([...args('whole'), '--plot'])
   assert.equal(whole.code, 0, whole.stderr)
   assert.match(whole.stderr, /split train: 12 videos, 1 video missing/)
@@ -141,7 +147,10 @@ checkpoint-seconds: 0.0001
   while (readLog(log).length < 3 && child.exitCode === null) await wait(5)
   child.kill('SIGKILL')
   assert.equal((await finished).signal, 'SIGKILL')
-  const rest = await cli(args('cut'))
+  const refused = await cli(args('cut', 'faster'))
+  assert.equal(refused.code, 2)
+  assert.match(refused.stderr, /CONFIG_INVALID.*another configuration: rate\b/)
+  const rest = await cli(args('cut', 'slower'))
   assert.equal(rest.code, 0, rest.stderr)
   const cut = readLog(log)
   const furthest = Math.max(...once.map((line, n) => Math.abs(Number(line.loss) - Number(cut[n]?.loss))))
