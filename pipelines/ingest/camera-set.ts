@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { StanflowError } from '../../src/errors.js'
+import { asStanflowError, type StanflowError } from '../../src/errors.js'
 import type { Studio } from './camera.js'
+import { cameraId } from './camera-id.js'
 import { CameraSlot } from './camera-slot.js'
 import type { CameraSettings } from './options.js'
 
@@ -27,8 +28,13 @@ export class CameraSet {
     return this.#slots.size
   }
 
+  /** Windows of those that are begun. */
+  get windows(): number {
+    return this.all.reduce((sum, { settings }) => sum + settings.windows.length, 0)
+  }
+
   of(source: string) {
-    return this.#slots.get(source.slice('camera:'.length))?.camera
+    return this.#slots.get(cameraId(source))?.camera
   }
 
   /**
@@ -54,6 +60,21 @@ export class CameraSet {
     })
     const failures = await Promise.all(begun.map(({ tried }) => tried))
     return failures.flatMap((failure) => failure ?? [])
+  }
+
+  /** Cameras as they are to be, whenever that changes. */
+  async follow(changes: AsyncIterable<readonly CameraSettings[]>): Promise<void> {
+    const { log } = this.#studio
+    const told = (error: unknown): void => {
+      const { code, message: reason } = asStanflowError(error)
+      log.error({ code, reason }, 'cameras are not as they are to be')
+    }
+    try {
+      for await (const cameras of changes) this.become(cameras).catch(told)
+    } catch (error) {
+      told(error)
+      log.error('changes of cameras are not followed any more: they stay as they are')
+    }
   }
 
   /**

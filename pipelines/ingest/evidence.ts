@@ -7,6 +7,7 @@ import { asStanflowError } from '../../src/errors.js'
 import type { Recorder } from '../../src/media/ring/recorder.js'
 import type { Cut } from '../../src/media/ring/ring.js'
 import type { Logger } from '../../src/telemetry/log.js'
+import { cameraId } from './camera-id.js'
 
 export interface EvidenceOptions {
   readonly recorder: Recorder
@@ -147,5 +148,5 @@ export class Evidence {
 
 function nameOf({ source, start, episodeId }: Event): string {
   const day = new Date(start * 1000).toISOString().slice(0, 10)
-  return `${source.replace(/^camera:/, '')}/dt=${day}/${episodeId}`
+  return `${cameraId(source)}/dt=${day}/${episodeId}`
 }

@@ -2,6 +2,7 @@ import type { SavedWatches } from '../../operators/index.js'
 import type { Blobs } from '../../src/connect/blobs.js'
 import { type Again, patience, persist } from '../../src/persist.js'
 import type { Logger } from '../../src/telemetry/log.js'
+import { cameraId } from './camera-id.js'
 import { PASSING } from './sink.js'
 
 const FOLDER = 'rule-state'
@@ -72,7 +73,7 @@ export class RuleStates {
   /** One after the other, each as it is when its turn comes. */
   async #write(blobs: Blobs): Promise<void> {
     for (const source of this.#changes()) {
-      const name = `${FOLDER}/${source.replace(/^camera:/, '')}.json`
+      const name = `${FOLDER}/${cameraId(source)}.json`
       const write = (): Promise<void> => {
         this.#changed.delete(source)
         const saved: Saved = { source, watches: this.#known.get(source) ?? {} }

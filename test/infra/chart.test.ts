@@ -154,7 +154,7 @@ test('no container runs as root, writes to its root or keeps a privilege; each h
 test('a drain is shorter than the time that a pod has for it', () => {
   const grace = (name: string) =>
     podsOf(rendered('-f', EVERYTHING)).get(name)?.terminationGracePeriodSeconds ?? 0
-  // What pipelines/ingest/job.ts gives cameras; how long a transaction of pipelines/consume.ts may take.
+  // What pipelines/ingest/drain.ts gives cameras; how long a transaction of pipelines/consume.ts may take.
   assert.ok(grace('ingest') > 15 && grace('consume') > 60 && grace('rules') > 60)
 })
 

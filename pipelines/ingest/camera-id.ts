@@ -1,0 +1,2 @@
+/** `camera:door` → `door` */
+export const cameraId = (source: string): string => source.replace(/^camera:/, '')
