@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeOutputFolder } from '../src/connect/files/output-folder.js'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
 import { StanflowError } from '../src/errors.js'
 import { clipTokenizerJson } from '../src/model/embedded.js'
@@ -50,7 +50,7 @@ export async function ablate(
 ): Promise<Ablated> {
   const ablation = await readYaml(config, ABLATION)
   for (const variant of ablation.variants) checkModel(configOf(ablation, variant, 0))
-  await mkdir(to, { recursive: true })
+  await makeOutputFolder(to)
   const { threads } = ablation.trunk
   const tf = loadLibrary('@tensorflow/tfjs-node', {
     device: 'cpu',
@@ -71,7 +71,7 @@ export async function ablate(
 
   const train = async (name: string, one: TrainConfig, start?: Parameters) => {
     const dir = join(to, name)
-    await mkdir(dir, { recursive: true })
+    await makeOutputFolder(dir)
     const { training, validation } = sets
     const { finished } = await runTraining({
       ...{ tf, config: one, tokenizer: cut, training, validation, dir },

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { open, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeOutputFolder } from '../src/connect/files/output-folder.js'
 import { type EncodeOptions, encodeFrames } from '../src/media/encode.js'
 import { openReader } from '../src/media/open-reader.js'
 import type { VideoReader } from '../src/media/reader.js'
@@ -40,11 +41,11 @@ const CODINGS: readonly (EncodeOptions & { readonly extension: string })[] = [
   { extension: 'avi', codec: 'mpeg4', encoderOptions: { q: '5', threads: '1' } },
 ]
 
-/** @throws StanflowError MEDIA_*, OUTPUT_CORRUPT; `signal`'s reason */
+/** @throws StanflowError MEDIA_*, OUTPUT_*; `signal`'s reason */
 export async function clipShards(request: ShardRequest): Promise<ClipSet> {
   const { dir, name, scenes, frames, size, jitter } = request
   const perFile = Math.max(1, Math.floor(PER_FILE / frames))
-  await mkdir(dir, { recursive: true })
+  await makeOutputFolder(dir)
   const files: string[] = []
   let reader: VideoReader | undefined
   try {

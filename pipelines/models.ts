@@ -1,8 +1,8 @@
 import { statSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LOCK, newRun } from '../src/connect/files/layout.js'
 import { takeLock } from '../src/connect/files/lock.js'
+import { makeFolder } from '../src/disk/folder.js'
 import { StanflowError } from '../src/errors.js'
 import { DEFAULT_MODEL_FOLDER } from '../src/model/embedded.js'
 import { type CachedModel, cacheFolder, listCached } from '../src/model/hub/cache.js'
@@ -65,7 +65,7 @@ export async function pull(
 ): Promise<PulledModel> {
   const { onProgress, onNote, signal = new AbortController().signal, patience } = hooks
   const cache = options.cache ?? cacheFolder(env)
-  await mkdir(cache, { recursive: true }).catch(() => undefined)
+  await makeFolder(cache).catch(() => undefined)
   const proxies = new Proxies(env)
   const client: HubClient = {
     endpoint: endpointOf(options.endpoint ?? (env.HF_ENDPOINT || 'https://huggingface.co')),

@@ -3,8 +3,8 @@ import { createWriteStream } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { makeFolder } from '../src/connect/files/folder.js'
 import { outputError } from '../src/connect/files/fs-errors.js'
+import { makeFolder } from '../src/disk/folder.js'
 import { StanflowError } from '../src/errors.js'
 
 /**

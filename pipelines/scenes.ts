@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeOutputFolder } from '../src/connect/files/output-folder.js'
 import { type EncodeOptions, encodeFrames } from '../src/media/encode.js'
 import { drawing } from '../src/scenes/draw.js'
 import type { Split } from '../src/scenes/scene.js'
@@ -55,10 +56,10 @@ export interface SceneLine {
   readonly background: string
 }
 
-/** Writes scenes as videos, with their captions beside them. What is there already is kept. @throws StanflowError MEDIA_UNSUPPORTED */
+/** Writes scenes as videos, with their captions beside them. What is there already is kept. @throws StanflowError MEDIA_UNSUPPORTED, OUTPUT_* */
 export async function writeScenes(options: ScenesOptions, hooks: ScenesHooks = {}): Promise<ScenesSummary> {
   const { task, split, seed, count, side, to } = options
-  await mkdir(to, { recursive: true })
+  await makeOutputFolder(to)
   const lines: SceneLine[] = []
   let kept = 0
   for (const [n, one] of taskScenes(task, split, seed, count).entries()) {

@@ -1,5 +1,6 @@
-import { copyFile, mkdir } from 'node:fs/promises'
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeOutputFolder } from '../src/connect/files/output-folder.js'
 import type { DataSet } from '../src/datasets/dataset.js'
 import { openDataSet } from '../src/datasets/datasets.js'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
@@ -25,7 +26,7 @@ export interface DataTrainHooks {
 
 /**
  * A data set → clips, decoded beside the training → steps → a model folder.
- * @throws StanflowError CONFIG_INVALID, INPUT_NOT_FOUND, ENGINE_MISSING, MODEL_*, MEDIA_*
+ * @throws StanflowError CONFIG_INVALID, INPUT_NOT_FOUND, ENGINE_MISSING, MODEL_*, MEDIA_*, OUTPUT_*
  */
 export async function trainOnData(
   config: DataTrainConfig,
@@ -36,7 +37,7 @@ export async function trainOnData(
   const divided = await dividedSets(config)
   const { training, validation } = divided
   hooks.onData?.(divided)
-  await mkdir(to, { recursive: true })
+  await makeOutputFolder(to)
   const start = startFrom(config)
   const tf = loadLibrary(config.device === 'cuda' ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node', {
     device: config.device,
@@ -93,7 +94,7 @@ async function setOf(
 /** A folder that `--model` takes: configuration and tokenizer of the model that training started from, and the new weights. */
 async function writeModel(folder: string, from: string, parameters: Parameters): Promise<number> {
   const source = locateModel(from).folder
-  await mkdir(folder, { recursive: true })
+  await makeOutputFolder(folder)
   await copyFile(join(source, 'config.json'), join(folder, 'config.json'))
   await copyFile(join(source, 'tokenizer.json'), join(folder, 'tokenizer.json'))
   return saveModel(join(folder, 'model.safetensors'), parameters)

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeOutputFolder } from '../src/connect/files/output-folder.js'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
 import { clipTokenizerJson } from '../src/model/embedded.js'
 import { sceneWords } from '../src/scenes/words.js'
@@ -22,7 +22,7 @@ export interface TrainOptions {
 
 export type TrainHooks = SetHooks & DataTrainHooks
 
-/** Scenes → video → clips → training steps → a model folder. @throws StanflowError CONFIG_INVALID, ENGINE_MISSING, MEDIA_* */
+/** Scenes → video → clips → training steps → a model folder. @throws StanflowError CONFIG_INVALID, ENGINE_MISSING, MEDIA_*, OUTPUT_* */
 export async function train(
   { config: file, to, plot = false }: TrainOptions,
   hooks: TrainHooks = {},
@@ -46,7 +46,7 @@ export async function train(
     return trainOnData(config, to, { ...hooks, onStep }).finally(() => drawn.then(draw))
   }
   const config = await readTrainConfig(file)
-  await mkdir(to, { recursive: true })
+  await makeOutputFolder(to)
   await tried()
   const tf = loadLibrary('@tensorflow/tfjs-node', {
     device: 'cpu',

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { link, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { makeFolder } from '../../disk/folder.js'
 import { syncFolder } from '../../disk/sync.js'
 import { StanflowError } from '../../errors.js'
-import { makeFolder } from './folder.js'
 import { outputError, systemCode } from './fs-errors.js'
 
 /** Temporary files: hidden, so that no reader's `*.parquet` meets one, and told by name when a crash leaves one. */

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { Blobs, Held, Lock } from '../blobs.js'
 import { who } from '../holder.js'
 import { isTemporary, writeNew, writeWhole } from './atomic.js'
-import { makeFolder } from './folder.js'
 import { outputError, systemCode } from './fs-errors.js'
 import { liveHolder, takeLock } from './lock.js'
+import { makeOutputFolder } from './output-folder.js'
 
 /** Files in a folder of this machine, made when it is opened. */
 export class Folder implements Blobs {
@@ -20,10 +20,8 @@ export class Folder implements Blobs {
     return join(this.location, name)
   }
 
-  async open(): Promise<void> {
-    await makeFolder(this.location).catch((error: unknown) => {
-      throw outputError(this.location, error)
-    })
+  open(): Promise<void> {
+    return makeOutputFolder(this.location)
   }
 
   async read(name: string): Promise<Uint8Array | undefined> {

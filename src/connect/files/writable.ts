@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { open, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { makeFolder } from '../../disk/folder.js'
 import { StanflowError } from '../../errors.js'
-import { makeFolder } from './folder.js'
+
 import { outputError } from './fs-errors.js'
 
 /**

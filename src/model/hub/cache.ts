@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { makeFolder } from '../../disk/folder.js'
 import { writeSynced } from '../import/staging.js'
 import { isCommit, type Repo } from './repo.js'
 
@@ -61,7 +62,7 @@ export async function writeRef(cache: string, repo: Repo, commit: string): Promi
   if (isCommit(repo.revision)) return
   const file = refFile(cache, repo)
   const temporary = `${file}.${process.pid}`
-  await mkdir(dirname(file), { recursive: true })
+  await makeFolder(dirname(file))
   await writeFile(temporary, `${commit}\n`)
   await rename(temporary, file)
 }

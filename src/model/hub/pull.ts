@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { copyFile, link, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { makeFolder } from '../../disk/folder.js'
 import { syncFolder } from '../../disk/sync.js'
 import { StanflowError } from '../../errors.js'
 import { parseClipConfig } from '../config.js'
@@ -88,11 +89,11 @@ export async function pullModel(request: PullRequest): Promise<PulledModel> {
 }
 
 async function lockFolder({ lock }: PullRequest, folder: string): ReturnType<PullRequest['lock']> {
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   return lock(folder).catch(async (error: unknown) => {
     // A pull that was just done took the folder away with it.
     if (existsSync(folder)) throw error
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     return lock(folder)
   })
 }

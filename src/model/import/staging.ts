@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { makeFolder } from '../../disk/folder.js'
 import { syncFolder } from '../../disk/sync.js'
 import { type ErrorCode, StanflowError } from '../../errors.js'
 
@@ -15,7 +16,7 @@ export async function stageFolder<T>(to: string, fill: (folder: string) => Promi
   const target = resolve(to)
   const folder = join(dirname(target), `${hiddenPrefix(target)}${process.pid}`)
   try {
-    await mkdir(dirname(target), { recursive: true })
+    await makeFolder(dirname(target))
     await recoverFolder(target)
     await clearDead(target)
     await rm(folder, { recursive: true, force: true })

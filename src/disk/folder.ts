@@ -1,10 +1,9 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { systemCode } from './fs-errors.js'
 
 /**
  * Makes a folder and those above it that are missing, also where others make them at the same time. Node's own
- * `recursive` tries for ever where a folder is there and takes no children, as in /proc.
+ * `recursive` tries for ever where a folder is there and takes no children, as in /proc. @throws what the file system throws
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
@@ -12,7 +11,7 @@ export async function makeFolder(path: string): Promise<void> {
   } catch (error) {
     if (await isFolder(path)) return
     const above = dirname(path)
-    if (systemCode(error) !== 'ENOENT' || above === path) throw error
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === path) throw error
     // Another may have made it since, so its being there does not yet mean that it takes no children.
     if (!(await isFolder(above))) await makeFolder(above)
     await mkdir(path).catch(async (again: unknown) => {
