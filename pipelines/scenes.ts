@@ -1,11 +1,13 @@
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { rename, writeFile } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeOutputFolder } from '../src/connect/files/output-folder.js'
+import { writeWhole } from '../src/connect/files/atomic.js'
 import { type EncodeOptions, encodeFrames } from '../src/media/encode.js'
 import { drawing } from '../src/scenes/draw.js'
 import type { Split } from '../src/scenes/scene.js'
 import { type Task, type TaskScene, taskScenes } from '../src/scenes/sets.js'
+import { openSceneFolder, type SceneSet } from './scene-folder.js'
 
 export interface ScenesOptions {
   readonly task: Task
@@ -56,18 +58,24 @@ export interface SceneLine {
   readonly background: string
 }
 
-/** Writes scenes as videos, with their captions beside them. What is there already is kept. @throws StanflowError MEDIA_UNSUPPORTED, OUTPUT_* */
+const CAPTIONS = 'captions.jsonl'
+
+/**
+ * Writes scenes as videos, with their captions beside them. Videos of the same set that are there already are kept.
+ * @throws StanflowError USAGE_INVALID, MEDIA_UNSUPPORTED, OUTPUT_EXISTS where the folder is of another set, OUTPUT_*
+ */
 export async function writeScenes(options: ScenesOptions, hooks: ScenesHooks = {}): Promise<ScenesSummary> {
   const { task, split, seed, count, side, to } = options
-  await makeOutputFolder(to)
+  const scenes = taskScenes(task, split, seed, count)
+  const files = scenes.map((one, n) => fileOf(n, one, options))
+  await openSceneFolder(to, setOf(options), [CAPTIONS, ...files])
   const lines: SceneLine[] = []
   let kept = 0
-  for (const [n, one] of taskScenes(task, split, seed, count).entries()) {
+  for (const [n, one] of scenes.entries()) {
     hooks.signal?.throwIfAborted()
-    const { extension, ...coding } = CODINGS[n % CODINGS.length] as (typeof CODINGS)[number]
-    const file = `${options.telling === true ? telling(n, one) : one.scene.id}.${extension}`
+    const file = files[n] as string
     if (existsSync(join(to, file))) kept++
-    else await writeScene(to, file, one, side, coding)
+    else await writeScene(to, file, one, side, codingOf(n))
     const { label, contrast, caption, scene } = one
     lines.push({
       path: file,
@@ -79,10 +87,28 @@ export async function writeScenes(options: ScenesOptions, hooks: ScenesHooks = {
     })
     hooks.onProgress?.(n + 1, count)
   }
-  const captions = join(to, 'captions.jsonl')
-  await writeFile(captions, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  const captions = join(to, CAPTIONS)
+  await writeWhole(captions, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
   return { to, captions, videos: lines.length, kept }
 }
+
+function setOf({ task, split, seed, count, side, telling = false }: ScenesOptions): SceneSet {
+  // Told by some of them, whatever the count: another version of stanflow may draw other scenes for the same seed.
+  const drawing = createHash('sha256').update(JSON.stringify(taskScenes(task, split, seed, 16)))
+  const codecs = CODINGS.map(({ codec }) => codec).join()
+  return {
+    count,
+    drawnBy: {
+      ...{ task, split, seed, side, frames: FRAMES, rate: RATE, codecs, telling },
+      drawing: drawing.digest('hex').slice(0, 16),
+    },
+  }
+}
+
+const codingOf = (n: number) => CODINGS[n % CODINGS.length] as (typeof CODINGS)[number]
+
+const fileOf = (n: number, one: TaskScene, options: ScenesOptions): string =>
+  `${options.telling === true ? telling(n, one) : one.scene.id}.${codingOf(n).extension}`
 
 const telling = (n: number, { caption }: TaskScene): string =>
   `${String(n + 1).padStart(2, '0')}-${caption.text.replaceAll(' ', '-')}`

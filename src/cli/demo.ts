@@ -65,6 +65,9 @@ export function addDemoCommand(program: Command): void {
     .action((_options, command: Command) => demo(command))
 }
 
+/** Pixels along a side of its videos. */
+const SIDE = 320
+
 async function demo(command: Command): Promise<void> {
   const { config, origins } = await readSettings(command)
   const { to = 'demo', json } = config
@@ -74,14 +77,17 @@ async function demo(command: Command): Promise<void> {
 
   const started = performance.now()
   const scenes = taskScenes(DEMO_SET.task, DEMO_SET.split, DEMO_SET.seed, DEMO_SET.count)
-  // Scenes of another version of stanflow have a folder of their own: theirs are no part of this demo.
+  // Videos of another version of stanflow have a folder of their own: theirs are no part of this demo.
   const own = join(
     to,
-    `scenes-${createHash('sha256').update(JSON.stringify(scenes)).digest('hex').slice(0, 8)}`,
+    `scenes-${createHash('sha256')
+      .update(JSON.stringify([scenes, SIDE]))
+      .digest('hex')
+      .slice(0, 8)}`,
   )
   const videos = join(own, 'videos')
   await writeScenes(
-    { ...DEMO_SET, side: 320, to: videos, telling: true },
+    { ...DEMO_SET, side: SIDE, to: videos, telling: true },
     { onProgress: (done, of) => say(`rendered ${done} of ${of}`) },
   )
   const rendering = (performance.now() - started) / 1000

@@ -13,7 +13,8 @@ Examples:
   stanflow scenes --to test-motion --task motion --split test --count 256
   stanflow evaluate test-motion/captions.jsonl --model default
 
-The same command writes the same scenes everywhere; videos that are there are kept. captions.jsonl has a line a video.
+The same command writes the same scenes everywhere; videos that are there are kept, and a larger --count adds to them.
+A folder is of one set: other settings need another one. captions.jsonl has a line a video, scenes.json the settings.
 The test split has backgrounds, and every second scene a combination of object and motion, that training never shows.
 `
 

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { type ScenesOptions, writeScenes } from '../../pipelines/scenes.js'
+import { taskScenes } from '../../src/scenes/sets.js'
+import { folderWith } from '../config/folder.js'
+
+const SET = { task: 'motion', split: 'test', seed: 1, count: 3, side: 32 } as const
+
+/** Every file with its bytes and the moment it was written. */
+async function contents(folder: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  for (const name of (await readdir(folder)).sort()) {
+    const path = join(folder, name)
+    found.set(name, `${(await stat(path)).mtimeMs} ${await readFile(path, 'base64')}`)
+  }
+  return found
+}
+
+test('a folder of scenes is of one set: it grows by the same command, and takes no other', async (t) => {
+  const to = await folderWith(t)
+  await writeScenes({ ...SET, count: 2, to })
+  const small = await contents(to)
+  const grown = await writeScenes({ ...SET, to })
+  assert.deepEqual([grown.videos, grown.kept], [3, 2])
+  const before = await contents(to)
+  for (const [name, was] of small)
+    if (!name.endsWith('json') && !name.endsWith('jsonl')) assert.equal(before.get(name), was)
+  assert.equal((await readFile(grown.captions, 'utf8')).trim().split('\n').length, 3)
+
+  const others: readonly [Partial<ScenesOptions>, RegExp][] = [
+    [{ side: 64 }, /scenes of side 32, not 64/],
+    [{ seed: 2 }, /scenes of seed 1, not 2/],
+    [{ split: 'train' }, /scenes of split test, not train/],
+    [{ task: 'appearance', count: 4 }, /scenes of task motion, not appearance/],
+    [{ task: 'camera' }, /scenes of task motion, not camera/],
+    [{ telling: true }, /scenes of telling false, not true/],
+    [{ count: 1 }, /a set of 3 scenes, more than the 1 asked for/],
+  ]
+  for (const [other, message] of others)
+    await assert.rejects(writeScenes({ ...SET, ...other, to }), {
+      ...{ code: 'OUTPUT_EXISTS', message, hint: /another --to/ },
+    })
+  assert.deepEqual(await contents(to), before, 'nothing was touched')
+})
+
+test('a set that was cut off goes on, and is not made smaller', async (t) => {
+  const to = await folderWith(t)
+  const stopping = new AbortController()
+  const onProgress = (done: number): void => {
+    if (done === 1) stopping.abort()
+  }
+  await assert.rejects(writeScenes({ ...SET, to }, { signal: stopping.signal, onProgress }), {
+    name: 'AbortError',
+  })
+  await assert.rejects(writeScenes({ ...SET, count: 2, to }), { code: 'OUTPUT_EXISTS' })
+  const whole = await writeScenes({ ...SET, to })
+  assert.deepEqual([whole.videos, whole.kept], [3, 1])
+})
+
+test('videos and captions of unknown origin are not taken for a set’s own', async (t) => {
+  const to = await folderWith(t, { 'captions.jsonl': 'mine\n' })
+  await assert.rejects(writeScenes({ ...SET, to }), { code: 'OUTPUT_EXISTS', message: /captions\.jsonl/ })
+  assert.deepEqual(await readdir(to), ['captions.jsonl'])
+  await rm(join(to, 'captions.jsonl'))
+  await writeFile(join(to, `${taskScenes('motion', 'test', 1, 1)[0]?.scene.id}.mp4`), 'mine')
+  await assert.rejects(writeScenes({ ...SET, to }), { code: 'OUTPUT_EXISTS', message: /\.mp4/ })
+  await writeFile(join(to, 'scenes.json'), '{"count": 0}')
+  await assert.rejects(writeScenes({ ...SET, to }), { code: 'OUTPUT_CORRUPT', message: /scenes\.json/ })
+})
