@@ -1,6 +1,7 @@
+import { StanflowError } from '../errors.js'
 import { type Caption, fullCaption, motionCaption, plainCaption } from './captions.js'
 import { makeScene, type Scene, type Split } from './scene.js'
-import { CAMERAS, MOTION_NAMES, reversed } from './vocabulary.js'
+import { CAMERAS, COLOUR_NAMES, MOTION_NAMES, reversed, SHAPES } from './vocabulary.js'
 
 export const TASKS = ['appearance', 'motion', 'camera'] as const
 /**
@@ -28,7 +29,7 @@ export function labelsOf(scenes: readonly TaskScene[]): string[] {
   return [...new Set(scenes.flatMap(({ caption, backwards = caption.text }) => [caption.text, backwards]))]
 }
 
-/** The scenes of one split of a task: the same for the same seed. */
+/** The scenes of one split of a task: the same for the same seed, and the first of a larger count. @throws StanflowError USAGE_INVALID */
 export function taskScenes(task: Task, split: Split, seed: number, count: number): TaskScene[] {
   if (task === 'appearance') return appearanceScenes(split, seed, count)
   const cameras = task === 'camera' ? 1 : 0
@@ -47,7 +48,14 @@ export function taskScenes(task: Task, split: Split, seed: number, count: number
   })
 }
 
+/** Ways to choose two objects of different colours. */
+const APPEARANCES = ((COLOUR_NAMES.length * (COLOUR_NAMES.length - 1)) / 2) * SHAPES.length ** 2
+
 function appearanceScenes(split: Split, seed: number, count: number): TaskScene[] {
+  if (count > APPEARANCES)
+    throw new StanflowError('USAGE_INVALID', `There are ${APPEARANCES} appearance scenes, not ${count}.`, {
+      hint: `No two have the same caption: ask for ${APPEARANCES} at most.`,
+    })
   const scenes = new Map<string, TaskScene>()
   for (let index = 0; scenes.size < count; index++) {
     const motions = ['rest', 'approach', 'part'] as const

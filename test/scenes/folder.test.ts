@@ -69,3 +69,9 @@ test('videos and captions of unknown origin are not taken for a set’s own', as
   await writeFile(join(to, 'scenes.json'), '{"count": 0}')
   await assert.rejects(writeScenes({ ...SET, to }), { code: 'OUTPUT_CORRUPT', message: /scenes\.json/ })
 })
+
+test('there are so many pairs of objects to tell apart, and more are refused', () => {
+  const texts = taskScenes('appearance', 'test', 1, 3645).map(({ caption }) => caption.text)
+  assert.equal(new Set(texts).size, 3645)
+  assert.throws(() => taskScenes('appearance', 'test', 1, 3646), { code: 'USAGE_INVALID', message: /3645/ })
+})
