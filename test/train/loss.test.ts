@@ -48,7 +48,7 @@ function goldenLoss(weights: TensorsByName): Tensor {
   const pictures = g.constant({ shape: [count * frames, size, size, 3], data: channelsLast(pixels) })
   const trunk = clipVision(g, config.vision, pictures, 'normalised')
   const positive = Float32Array.from({ length: count ** 2 }, (_, n) => (n % (count + 1) === 0 ? 1 : 0))
-  const batch = { pixels: new Uint8Array(), count, captions: { texts, positive } }
+  const batch = { pixels: new Uint8Array(), count, captions: { texts, positive, clips: [] } }
   const noise = branchNoise(tf, { dropout: 0, dropPath: 0 }, '')
   return dataLoss(tf, new Forward(tf, { config, structure: stanSelf, frames }, weights), batch, {
     ...{ trunk, noise },

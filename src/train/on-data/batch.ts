@@ -77,6 +77,12 @@ export function assemble(
     const truth = clips.map(({ item }) => knownClass(subject, item))
     return { pixels, count: clips.length, classes: { texts: classTexts, truth } }
   }
+  const captions = { texts: texts(clips.map(({ text }) => text)), positive: truths(clips), clips }
+  return { pixels, count: clips.length, captions }
+}
+
+/** Which clip's caption is true of which clip, 1 or 0, `[N, N]`. */
+export function truths(clips: readonly Drawn[]): Float32Array {
   const positive = new Float32Array(clips.length ** 2)
   for (const [row, { text, item: own }] of clips.entries()) {
     for (const [column, { item, text: other }] of clips.entries()) {
@@ -84,5 +90,5 @@ export function assemble(
       positive[row * clips.length + column] = isTrue ? 1 : 0
     }
   }
-  return { pixels, count: clips.length, captions: { texts: texts(clips.map(({ text }) => text)), positive } }
+  return positive
 }

@@ -46,7 +46,7 @@ const DataTrainFile = z.strictObject({
   objective: z.enum(['captions', 'classes']).optional(),
   steps: count,
   batch: count,
-  /** Batches whose gradients are averaged for one step. */
+  /** Batches of one step: captions are told from all of its clips; the gradients of classes are averaged. */
   accumulate: count.default(1),
   /** Peak learning rate, and the part of the steps in which it rises. */
   rate: z.number().positive(),

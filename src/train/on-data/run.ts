@@ -14,9 +14,10 @@ import type { StepReport } from '../trainer.js'
 import { assemble, type DecodedClips, type Subject, subjectOf, tokenised } from './batch.js'
 import type { DataTrainConfig } from './config.js'
 import { type ClipRequest, Drawing, type Drawn } from './draw.js'
+import { jointGradients } from './joint.js'
 import { differences, recipeOf } from './recipe.js'
 import type { Start } from './start.js'
-import { dataGradients } from './step.js'
+import { type DataPart, dataGradients } from './step.js'
 import { type DataScores, validateOn } from './validate.js'
 
 export interface DataTrainParts extends Start {
@@ -148,7 +149,9 @@ class Steps {
     this.prefetch(step)
     const parts = this.#ahead.get(step) ?? []
     this.#ahead.delete(step)
-    const mean = new MeanGradients(parts.length)
+    const isJoint = parts.length > 1 && this.#subject.objective === 'captions'
+    const mean = new MeanGradients(isJoint ? 1 : parts.length)
+    const joint: DataPart[] = []
     for (const [part, { drawn, decoded }] of parts.entries()) {
       const clips = await decoded
       if (part === 0) this.prefetch(step + 1)
@@ -157,8 +160,11 @@ class Steps {
       const batch = assemble(drawn, clips, this.#subject, (texts) => this.#texts(texts), this.#classTexts)
       const rates = { dropout: config.dropout, dropPath: config['drop-path'] }
       const noise = { ...rates, seed: `${config.seed} ${NAME} ${step} ${part}` }
-      mean.add(dataGradients(tf, net, parameters, { batch, trained: this.#trained, noise }))
+      const own = { batch, trained: this.#trained, noise }
+      if (isJoint) joint.push(own)
+      else mean.add(dataGradients(tf, net, parameters, own))
     }
+    if (isJoint) mean.add(jointGradients(tf, net, parameters, joint))
     const rate = config.rate * learningRate(step, config.steps, config.warmup)
     const rates = new Map([...this.#shares].map(([name, share]) => [name, share * rate]))
     const { betas, clip } = config.optimizer
