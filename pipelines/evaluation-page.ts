@@ -45,13 +45,34 @@ export async function writeEvaluationPage(
 }
 
 function pageOf(evaluation: Evaluation, shown: AsyncIterable<Mistake>): EvaluationPage {
-  const { title, split, model, modelDigest, engine, frames, views, videos, missing, broken, failed, notes } =
-    evaluation
+  const {
+    kind,
+    title,
+    split,
+    model,
+    modelDigest,
+    engine,
+    frames,
+    views,
+    videos,
+    missing,
+    broken,
+    failed,
+    notes,
+  } = evaluation
   const { recognition, retrieval } = evaluation
   const crops = views === 1 ? '' : `, ${views} crops averaged`
   const classes = recognition?.classes.filter(({ count }) => count > 0) ?? []
   return {
-    ...{ title, made: new Date(), version: VERSION, warnings: notes, classes, mistakes: shown },
+    // A table is called by its path; its page by the file's name.
+    ...{
+      title: kind === 'table' ? basename(title) : title,
+      made: new Date(),
+      version: VERSION,
+      warnings: notes,
+      classes,
+      mistakes: shown,
+    },
     facts: [
       ['Model', model],
       ['Digest', modelDigest.slice(0, 12)],
@@ -87,6 +108,9 @@ function asPublished(result: PublishedResult): string {
   return `${result.model}, as published${protocol === '' ? '' : ` (${protocol})`}`
 }
 
+const DUAL =
+  'Dual softmax knows all queries of the test at once, as no search does: compare it with other figures of dual softmax alone.'
+
 function retrievalTables({ retrieval, kind, split }: Evaluation): ScoreTable[] {
   if (retrieval === undefined) return []
   const row = (name: string, { r1, r5, r10, medianRank, meanRank }: Retrieval) => ({
@@ -109,25 +133,33 @@ function retrievalTables({ retrieval, kind, split }: Evaluation): ScoreTable[] {
   const { queries = 0, candidates = 0 } = Object.values(retrieval)[0]?.textToVideo ?? {}
   const about = `${count(queries, 'text')} among ${count(candidates, 'video')}, and back`
   const head = ['', 'R@1', 'R@5', 'R@10', 'MdR', 'MnR']
-  return [{ title: 'Retrieval', about, head, rows: [...rows, ...published] }]
+  return [{ title: 'Retrieval', about, head, rows: [...rows, ...published], note: DUAL }]
 }
 
 function recognitionTables({ recognition, order, kind, split }: Evaluation): ScoreTable[] {
   if (recognition === undefined) return []
   const { top1, top5, videos } = recognition
-  const measured = [
-    { cells: ['all videos', String(videos), percent(top1), percent(top5)], published: false },
-    ...(order === undefined
-      ? []
-      : [
-          { cells: ['before its reverse', String(order.videos), percent(order.right), ''], published: false },
-        ]),
-  ]
+  const measured = { cells: ['all videos', String(videos), percent(top1), percent(top5)], published: false }
   const published = publishedOn(kind, split).map((result) => ({
     cells: [asPublished(result), '', result.percent.toFixed(1), ''],
     published: true,
   }))
-  return [{ title: 'Recognition', head: ['', 'videos', 'top-1', 'top-5'], rows: [...measured, ...published] }]
+  return [
+    { title: 'Recognition', head: ['', 'videos', 'top-1', 'top-5'], rows: [measured, ...published] },
+    ...orderTables(order),
+  ]
+}
+
+function orderTables(order: Evaluation['order']): ScoreTable[] {
+  if (order === undefined) return []
+  return [
+    {
+      title: 'Order pairs',
+      about: 'Videos whose label is nearer than the contrast it must be told from; chance is half.',
+      head: ['', 'videos', 'right'],
+      rows: [{ cells: ['order pairs', String(order.videos), percent(order.right)], published: false }],
+    },
+  ]
 }
 
 /** Mistakes with their pictures, decoded again from the originals. */

@@ -14,7 +14,10 @@ const CHARACTER = 6.2
 /** Pixels of all cells together, and of one. */
 const SIDE = 640
 const [SMALLEST, LARGEST, WRITTEN] = [2, 30, 18]
-const [RIGHT, WRONG] = ['#2b8256', '#c2571b']
+/** White on either is 4.6 : 1 and more. */
+const [RIGHT, WRONG] = ['#2b8256', '#bf5519']
+/** What the page has behind it where it is light; in the dark its style sheet makes all counts white. */
+const PAGE = '#f6f6f3'
 
 /** What the picture brings along where no page surrounds it. */
 export interface ConfusionLook {
@@ -60,12 +63,13 @@ export function confusionSvg({ classes, confusion }: ConfusionMatrix, look?: Con
       const told = `${videos} of ${count} “${label}” taken for “${classes[answer]?.label ?? ''}”`
       const at = `x="${round(margin + x * cell)}" y="${top}"`
       const share = Math.max(0.08, videos / Math.max(1, count)).toFixed(2)
+      const colour = truth === answer ? RIGHT : WRONG
       parts.push(
-        `<rect ${at} width="${round(cell)}" height="${round(cell)}" fill="${truth === answer ? RIGHT : WRONG}" fill-opacity="${share}"><title>${escapeHtml(told)}</title></rect>`,
+        `<rect ${at} width="${round(cell)}" height="${round(cell)}" fill="${colour}" fill-opacity="${share}"><title>${escapeHtml(told)}</title></rect>`,
       )
       if (cell >= WRITTEN)
         parts.push(
-          `<text x="${round(margin + (x + 0.5) * cell)}" y="${round(top + cell / 2 + 4)}" text-anchor="middle" pointer-events="none">${videos}</text>`,
+          `<text class="count" x="${round(margin + (x + 0.5) * cell)}" y="${round(top + cell / 2 + 4)}" text-anchor="middle" pointer-events="none" fill="${inkOn(colour, Number(share), look?.paper ?? PAGE)}">${videos}</text>`,
         )
     }
   }
@@ -73,6 +77,18 @@ export function confusionSvg({ classes, confusion }: ConfusionMatrix, look?: Con
 }
 
 const round = (x: number): number => Math.round(x * 100) / 100
+
+/** Black or white, whichever stands out more from `colour` laid over `paper`: one of them always does by 4.58 : 1. */
+function inkOn(colour: string, opacity: number, paper: string): string {
+  const channels = [1, 3, 5].map((at) => {
+    const value = (of: string): number => Number.parseInt(of.slice(at, at + 2), 16)
+    const mixed = (opacity * value(colour) + (1 - opacity) * value(paper)) / 255
+    return mixed <= 0.04045 ? mixed / 12.92 : ((mixed + 0.055) / 1.055) ** 2.4
+  })
+  const [red = 0, green = 0, blue = 0] = channels
+  // Relative luminance as WCAG has it, where contrast with black and with white is the same.
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > Math.sqrt(1.05 * 0.05) - 0.05 ? '#000000' : '#ffffff'
+}
 
 function shortened(name: string): string {
   const characters = [...name]

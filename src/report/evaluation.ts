@@ -38,6 +38,8 @@ export interface ScoreTable {
   /** The first names the row. */
   readonly head: readonly string[]
   readonly rows: readonly { readonly cells: readonly string[]; readonly published: boolean }[]
+  /** What must be known to read it. */
+  readonly note?: string
 }
 
 export interface ClassLine {
@@ -82,6 +84,7 @@ ${
     ? undefined
     : html`<section aria-labelledby="confusion"><h2 id="confusion">What was taken for what</h2>
 <p class="meta">A row for each class, a column for each answer; the stronger the colour, the larger the share of the row.</p>
+${isWide(confusion) ? html`<p class="meta scrolls">It is wider than this screen and scrolls sideways.</p>` : undefined}
 <div class="confusion" tabindex="0" role="region" aria-label="Confusion matrix">${trusted(confusion)}</div></section>
 `
 }`.text
@@ -98,6 +101,10 @@ ${
 ${closePage({})}`.text
 }
 
+/** Wider than a telephone is, by its own measure. */
+const isWide = (svg: string): boolean => Number(/ width="(\d+)"/.exec(svg)?.[1] ?? 0) > NARROW
+const NARROW = 350
+
 function head({ title, warnings, facts, totals, made, version }: EvaluationPage): Markup {
   return html`<header>
 <p class="eyebrow">stanflow evaluation</p>
@@ -110,7 +117,7 @@ ${warnings.length === 0 ? undefined : html`<div class="warning" role="note" aria
 `
 }
 
-function scoreTable({ title, about, head, rows }: ScoreTable): Markup {
+function scoreTable({ title, about, head, rows, note }: ScoreTable): Markup {
   const numeric = (n: number): string => (n === 0 ? '' : 'num')
   return html`<section><h2>${title}</h2>
 ${about === undefined ? undefined : html`<p class="meta">${about}</p>`}
@@ -120,7 +127,7 @@ ${about === undefined ? undefined : html`<p class="meta">${about}</p>`}
     ({ cells, published }) =>
       html`<tr class="${published ? 'published' : 'measured'}">${cells.map((cell, n) => html`<td class="${numeric(n)}">${cell}</td>`)}</tr>
 `,
-  )}</tbody></table></div></section>
+  )}</tbody></table></div>${note === undefined ? undefined : html`<p class="meta note">${note}</p>`}</section>
 `
 }
 

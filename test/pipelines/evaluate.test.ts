@@ -60,8 +60,15 @@ describe('stanflow evaluate', () => {
     assert.match(notes.join(), /pull a real CLIP/)
   })
 
-  test('another metric computes nothing: neither a video nor a text', async () => {
-    const { work, retrieval } = await evaluation(captions, '--similarity', 'mug,cosine')
+  test('another metric computes nothing: neither a video nor a text; its page is named after the file', async () => {
+    const page = join(dir, 'scenes.html')
+    const args = ['--similarity', 'mug,cosine', '--report', page]
+    const { work, retrieval, report } = await evaluation(captions, ...args)
+    assert.equal(report, page)
+    const html = await readFile(page, 'utf8')
+    assert.match(html, /<h1><bdi>captions\.jsonl<\/bdi><\/h1>/)
+    // They are no top-1, and stand in a table of their own.
+    assert.match(html, /<h2>Order pairs<\/h2>.*<th scope="col" class="num">right<\/th>/s)
     assert.deepEqual(work, { cached: COUNT, videos: 0, texts: 0 })
     assert.deepEqual(Object.keys(retrieval ?? {}), ['mug', 'cosine'])
     assert.notDeepEqual(retrieval?.mug, retrieval?.cosine)
@@ -135,6 +142,7 @@ describe('stanflow evaluate', () => {
     assert.match(stdout, /text to video, mug, dual softmax +2 among 2/)
     assert.match(stdout, /published: STAN-self B\/32, 12 frames, text to video +46\.9/)
     const html = await readFile(page, 'utf8')
+    assert.match(html, /Dual softmax knows all queries/)
     assert.match(html, /STAN-self B\/32, as published \(12 frames\)<\/td><td class="num">46\.9/)
     assert.match(html, /video9999<\/bdi>|>video9999: /)
     assert.ok(stdout.endsWith(`\nreport ${page}\n`), stdout)

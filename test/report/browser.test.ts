@@ -6,6 +6,9 @@ import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+import { confusionSvg } from '../../src/report/confusion.js'
+import { renderEvaluation } from '../../src/report/evaluation.js'
+import { escapeHtml } from '../../src/report/html.js'
 import { HEAD, page, pictured, windows } from './support.js'
 
 const run = promisify(execFile)
@@ -36,9 +39,19 @@ async function opened(text: string): Promise<string> {
 }
 
 /** The page with what a person does to it, which its own policy would not let another script do. */
-function played(text: string, script: string): Promise<string> {
+const played = (text: string, script: string): Promise<string> => opened(withScript(text, script))
+
+function withScript(text: string, script: string): string {
   const free = text.replace(/<meta http-equiv="Content-Security-Policy"[^>]*>/, '')
-  return opened(free.replace('</body>', () => `<script>${script}</script></body>`))
+  return free.replace('</body>', () => `<script>${script}</script></body>`)
+}
+
+/** What `expression` is in a window of that width; in a frame, as a window of its own is never narrower than 500. */
+async function seenAt(width: number, text: string, expression: string): Promise<string | undefined> {
+  const inside = withScript(text, `parent.document.body.dataset.seen = ${expression}`)
+  const frame = `<iframe style="width:${width}px;height:900px;border:0" srcdoc="${escapeHtml(inside)}"></iframe>`
+  const dom = await opened(`<!doctype html><body>${frame}</body>`)
+  return /data-seen="([^"]*)"/.exec(dom)?.[1]
 }
 
 const shown = (dom: string): string[] =>
@@ -83,5 +96,33 @@ suite('a report in a browser', { skip }, () => {
     const dom = await played(text, `document.querySelector('.clip').focus();${keys}`)
     assert.match(dom, /tabindex="0" aria-label="0:02\.0–0:04\.0/)
     assert.equal([...dom.matchAll(/class="clip [^>]*tabindex="0"/g)].length, 1)
+  })
+})
+
+suite('the page of an evaluation in a browser', { skip }, () => {
+  test('all five columns of a retrieval are seen on a telephone; what is wider says that it scrolls', async () => {
+    const head = ['', 'R@1', 'R@5', 'R@10', 'MdR', 'MnR']
+    const cells = ['video to text, cosine, dual softmax', '100.0', '100.0', '100.0', '113.0', '118.6']
+    const classes = Array.from({ length: 15 }, (_, n) => ({ label: `something turning ${n}`, count: 1 }))
+    const confusion = classes.map((_, truth) => classes.map((_, answer) => (truth === answer ? 1 : 0)))
+    let text = ''
+    for await (const piece of renderEvaluation({
+      ...{ title: 'data', made: new Date('2026-01-02T03:04:05Z'), version: '1.2.3', warnings: [], facts: [] },
+      ...{ totals: [], classes: [], mistakesTitle: '', left: [], broken: [] },
+      tables: [{ title: 'Retrieval', head, rows: [{ cells, published: false }] }],
+      confusion: confusionSvg({ classes, confusion }),
+      mistakes: (async function* () {})(),
+    }))
+      text += piece
+    const of = (css: string): string => `document.querySelector('${css}')`
+    const facts = [
+      'innerWidth',
+      `${of('.wide')}.scrollWidth - ${of('.wide')}.clientWidth`,
+      `${of('.confusion')}.scrollWidth > ${of('.confusion')}.clientWidth`,
+      `getComputedStyle(${of('.scrolls')}).display`,
+    ]
+    const seen = (width: number) => seenAt(width, text, `[${facts.join()}].join()`)
+    assert.equal(await seen(390), '390,0,true,block')
+    assert.equal(await seen(1280), '1280,0,false,none')
   })
 })
