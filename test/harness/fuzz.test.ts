@@ -40,6 +40,12 @@ test('mutants of what an RTSP camera answers: a real ingest, and its good camera
   assert.equal(report.taken + report.refused, 5)
 })
 
+test('hostile requests to a real server: each is answered, and good ones between them as before', async () => {
+  const report = await run('http api', 40)
+  assert.ok(isClean(report), report.findings.join('\n'))
+  assert.equal(report.taken + report.refused, 40)
+})
+
 /** What each planted fault has to show up as. */
 const SEEN: Readonly<Record<PlantedFault, (report: DoorReport) => boolean>> = {
   crash: ({ crashes }) => crashes > 0,
@@ -55,6 +61,13 @@ for (const planted of ['crash', 'unnamed', 'neighbour'] as const) {
     const report = await run('calibration', planted === 'neighbour' ? 40 : 6, { planted })
     assert.ok(!isClean(report))
     assert.ok(SEEN[planted](report), JSON.stringify({ ...report, findings: [] }))
+  })
+}
+
+for (const planted of ['crash', 'memory', 'unnamed', 'neighbour'] as const) {
+  test(`a fault planted in the server is found: ${planted}`, async () => {
+    const report = await run('http api', 12, { planted })
+    assert.ok(SEEN[planted](report), JSON.stringify(report))
   })
 }
 
