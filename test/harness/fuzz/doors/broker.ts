@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Headers, KafkaClient, OutgoingRecord } from '../../../../src/connect/kafka/client.js'
+import type { KafkaClient, OutgoingRecord } from '../../../../src/connect/kafka/client.js'
 import { openKafka } from '../../../../src/connect/kafka/open.js'
 import { readTopics } from '../../../../src/connect/kafka/read-topic.js'
 import type { ClipRecord, ValueName } from '../../../../src/connect/kafka/records.js'
@@ -18,6 +18,7 @@ import { type Door, type DoorReport, type DoorRun, noCounts } from '../door.js'
 import { mutate, mutateText, Random } from '../mutate.js'
 import { PeakMemory } from '../peak-memory.js'
 import { mutateAvro, ownRegistry } from './avro.js'
+import { ENVELOPES } from './envelopes.js'
 
 const MAIN = fileURLToPath(new URL('../../../../src/cli/main.js', import.meta.url))
 /** Not those of another run against the same broker. */
@@ -41,58 +42,6 @@ interface Sent {
   readonly what: string
   /** Sent compressed. */
   readonly packed?: boolean
-}
-
-const as = (headers: Readonly<Record<string, unknown>>): Headers => headers as Headers
-
-/** What comes with a value, as no producer of stanflow's would send it. */
-const ENVELOPES: Readonly<Record<string, (record: OutgoingRecord) => OutgoingRecord>> = {
-  traceparent: (record) => ({
-    ...record,
-    headers: { ...record.headers, traceparent: '00-zz-%s-\u0000\r\n' },
-  }),
-  'long traceparent': (record) => ({
-    ...record,
-    headers: { ...record.headers, traceparent: 'x'.repeat(1_200_000) },
-  }),
-  'long tracestate': (record) => ({
-    ...record,
-    headers: {
-      ...record.headers,
-      traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
-      tracestate: 'a=b,'.repeat(300_000),
-    },
-  }),
-  'headers twice': (record) => ({
-    ...record,
-    headers: as({ ...record.headers, traceparent: ['a', 'b'], ce_id: [] }),
-  }),
-  'many headers': (record) => ({
-    ...record,
-    headers: {
-      ...record.headers,
-      ...Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`h${n}`, 'x'])),
-    },
-  }),
-  prototypes: (record) => ({
-    ...record,
-    headers: as({ ...record.headers, ['__proto__']: 'x', constructor: 'x', toString: 'x', '': 'x' }),
-  }),
-  'a dead letter': (record) => ({
-    ...record,
-    headers: { ...record.headers, stanflow_topic: 'x', stanflow_attempts: '-1e999', stanflow_error_code: '' },
-  }),
-  'bytes in headers': (record) => ({
-    ...record,
-    headers: as({ ...record.headers, tracestate: Buffer.from([255, 254, 0, 128]) }),
-  }),
-  'no key': (record) => ({ ...record, key: null }),
-  'long key': (record) => ({ ...record, key: Buffer.alloc(1_200_000, 255) }),
-  'no value': (record) => ({ ...record, value: null }),
-  'empty value': (record) => ({ ...record, value: Buffer.alloc(0) }),
-  'a byte': (record) => ({ ...record, value: Buffer.from([0]) }),
-  junk: (record) => ({ ...record, value: Buffer.alloc(1_000_000, 0xa5) }),
-  deep: (record) => ({ ...record, value: Buffer.from(`{"frames":${'['.repeat(900_000)}`) }),
 }
 
 const MEMBERS: Readonly<Record<string, (value: Record<string, unknown>) => object>> = {
