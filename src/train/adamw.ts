@@ -1,3 +1,4 @@
+import { requireFinite } from './diverged.js'
 import type { Parameters } from './parameters.js'
 
 export interface AdamWSettings {
@@ -16,6 +17,7 @@ const isDecayed = (name: string, { length }: readonly number[]): boolean =>
 /**
  * One step of AdamW with decoupled weight decay. `updates` counts the updates before this one since the moments were
  * zero; `rates` are the learning rates by name. Returns the gradient's length before it was cut.
+ * @throws StanflowError TRAIN_DIVERGED where that is not finite; nothing is changed then
  */
 export function adamw(
   parameters: Parameters,
@@ -29,6 +31,7 @@ export function adamw(
     for (let i = 0; i < gradient.length; i++) squares += (gradient[i] as number) ** 2
   }
   const length = Math.sqrt(squares)
+  requireFinite('the length of the gradient', length)
   const scale = length > clip ? clip / length : 1
   const firstFix = 1 / (1 - b1 ** (updates + 1))
   const secondFix = 1 / (1 - b2 ** (updates + 1))

@@ -1,4 +1,5 @@
 import type { Tensor, Tf } from '../engine/tfjs/algebra.js'
+import { requireFinite } from './diverged.js'
 import type { Network } from './network.js'
 import type { Parameters } from './parameters.js'
 
@@ -74,7 +75,9 @@ export class MeanGradients {
     this.#share = 1 / batches
   }
 
+  /** @throws StanflowError TRAIN_DIVERGED where the loss is not finite */
   add({ loss, parts, gradients }: Gradients): void {
+    requireFinite('the loss', loss)
     const share = this.#share
     this.loss += loss * share
     for (const [name, value] of Object.entries(parts))

@@ -4,6 +4,7 @@ import { motionCaption, plainCaption } from '../scenes/captions.js'
 import { MOTION_NAMES, reversed } from '../scenes/vocabulary.js'
 import { tokenise } from './batches.js'
 import type { ClipSet } from './clips.js'
+import { requireFiniteVectors } from './diverged.js'
 import { Forward, type Network } from './network.js'
 import type { Parameters } from './parameters.js'
 
@@ -25,7 +26,10 @@ export interface ValidationSets {
 
 const CLIPS_AT_ONCE = 16
 
-/** Scores of the parameters as they are now; `branch` false: frames alone, averaged. */
+/**
+ * Scores of the parameters as they are now; `branch` false: frames alone, averaged.
+ * @throws StanflowError TRAIN_DIVERGED where an embedding is not finite
+ */
 export function validate(
   tf: Tf,
   net: Network,
@@ -85,7 +89,7 @@ function read(tf: Tf, compute: () => Tensor): Float32Array {
   const tensor = tf.tidy(compute)
   const data = tensor.dataSync() as Float32Array
   tensor.dispose()
-  return data
+  return requireFiniteVectors(data)
 }
 
 function dot(a: Float32Array, n: number, b: Float32Array, m: number, dim: number): number {

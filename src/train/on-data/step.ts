@@ -1,5 +1,6 @@
 import type { Tensor, Tf } from '../../engine/tfjs/algebra.js'
 import type { Texts } from '../batches.js'
+import { requireFiniteVectors } from '../diverged.js'
 import { type Gradients, gradientsOf, throughTrunk } from '../gradients.js'
 import { Forward, type Network } from '../network.js'
 import { branchNoise, type NoiseRates } from '../noise.js'
@@ -38,7 +39,7 @@ export function dataGradients(
   })
 }
 
-/** The network as it is now, for validation. */
+/** The network as it is now, for validation. @throws StanflowError TRAIN_DIVERGED where an embedding is not finite */
 export interface Embedder {
   /** uint8 `[B · T, S, S, 3]` → unit vectors `[B, dim]` */
   clips(pixels: Uint8Array): Float32Array
@@ -56,7 +57,7 @@ export function embedder(tf: Tf, net: Network, parameters: Parameters): Embedder
     const tensor = tf.tidy(compute)
     const data = tensor.dataSync() as Float32Array
     tensor.dispose()
-    return data
+    return requireFiniteVectors(data)
   }
   return {
     clips: (pixels) => read(() => forward.clips(forward.trunk(pixels)).video),
