@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 
 /** One line of a run's log. */
 export interface LogLine {
@@ -11,11 +11,14 @@ export interface LogLine {
 export class TrainLog {
   readonly #path: string
 
-  /** What lies after `total` steps is of a sitting that was cut off and is taken out: it will be done again. */
+  /** What lies after `total` steps is of a sitting that was cut off and is taken out: it will be done again. The file is whole at every moment. */
   constructor(path: string, total: number) {
     this.#path = path
     const lines = readLog(path).filter((line) => line.total <= total)
-    writeFileSync(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
+    const unfinished = `${path}.unfinished`
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+    writeFileSync(unfinished, text, { flush: true })
+    renameSync(unfinished, path)
   }
 
   write(line: LogLine): void {
