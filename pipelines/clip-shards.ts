@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto'
-import { open, rename, rm, stat } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { newRun } from '../src/connect/files/layout.js'
+import { takeLock } from '../src/connect/files/lock.js'
 import { makeOutputFolder } from '../src/connect/files/output-folder.js'
 import { type EncodeOptions, encodeFrames } from '../src/media/encode.js'
 import { openReader } from '../src/media/open-reader.js'
@@ -9,6 +13,7 @@ import { drawing } from '../src/scenes/draw.js'
 import { randomFrom } from '../src/scenes/random.js'
 import type { Scene } from '../src/scenes/scene.js'
 import { type ClipSet, openClipSet, shardBytes } from '../src/train/clips.js'
+import { isTaken } from './run-folder.js'
 
 /** Scenes as a model is trained on them: drawn, encoded as real video, decoded again. */
 export interface ShardRequest {
@@ -23,6 +28,7 @@ export interface ShardRequest {
   readonly size: number
   /** Every frame at a random moment of its own segment, not in the middle. */
   readonly jitter: boolean
+  /** Clips that are there: of shards made before, by this process or by others; then while they are drawn and encoded. */
   readonly onProgress?: (clips: number) => void
   readonly signal?: AbortSignal
 }
@@ -41,32 +47,81 @@ const CODINGS: readonly (EncodeOptions & { readonly extension: string })[] = [
   { extension: 'avi', codec: 'mpeg4', encoderOptions: { q: '5', threads: '1' } },
 ]
 
-/** @throws StanflowError MEDIA_*, OUTPUT_*; `signal`'s reason */
+/**
+ * Makes what is missing. Processes may do so side by side: each shard is made by one of them, and all wait for the last.
+ * @throws StanflowError MEDIA_*, OUTPUT_*; `signal`'s reason
+ */
 export async function clipShards(request: ShardRequest): Promise<ClipSet> {
   const { dir, name, scenes, frames, size, jitter } = request
   const perFile = Math.max(1, Math.floor(PER_FILE / frames))
   await makeOutputFolder(dir)
-  const files: string[] = []
-  let reader: VideoReader | undefined
-  try {
-    for (let from = 0; from < scenes.length; from += perFile) {
-      request.signal?.throwIfAborted()
-      const number = String(files.length).padStart(3, '0')
-      const file = join(dir, `${name}-${number}-${markOf(request, from, perFile)}.rgb`)
-      const part = scenes.slice(from, from + perFile)
-      const there = await stat(file).catch(() => undefined)
-      if (there?.size !== shardBytes(part.length, request)) {
-        reader ??= (await openReader('node-av')).reader
-        await makeShard(file, files.length, part, reader, request)
-      }
-      files.push(file)
-      request.onProgress?.(Math.min(from + perFile, scenes.length))
-    }
-  } finally {
-    await reader?.close()
-  }
+  const shards = Array.from({ length: Math.ceil(scenes.length / perFile) }, (_, number): Shard => {
+    const from = number * perFile
+    const mark = markOf(request, from, perFile)
+    const file = join(dir, `${name}-${String(number).padStart(3, '0')}-${mark}.rgb`)
+    const part = scenes.slice(from, from + perFile)
+    return { file, number, scenes: part, bytes: shardBytes(part.length, request) }
+  })
+  await makeMissing(shards, request)
+  const files = shards.map(({ file }) => file)
   const moments = scenes.map((scene) => momentsOf(scene, frames, jitter))
   return openClipSet({ scenes, moments, files, perFile, frames, size })
+}
+
+interface Shard {
+  readonly file: string
+  readonly number: number
+  readonly scenes: readonly Scene[]
+  /** Of a whole file; one that was cut is made anew. */
+  readonly bytes: number
+}
+
+const isMissing = ({ file, bytes }: Shard): boolean =>
+  statSync(file, { throwIfNoEntry: false })?.size !== bytes
+
+const LOOK_AGAIN_MS = 250
+
+async function makeMissing(shards: readonly Shard[], request: ShardRequest): Promise<void> {
+  const { signal, onProgress } = request
+  let missing = shards.filter(isMissing)
+  if (missing.length === 0) return
+  const others = (shard?: Shard): number =>
+    shards.reduce((sum, one) => sum + (one === shard || isMissing(one) ? 0 : one.scenes.length), 0)
+  onProgress?.(others())
+  const { reader } = await openReader('node-av')
+  try {
+    while (missing.length > 0) {
+      let made = 0
+      for (const shard of missing) {
+        signal?.throwIfAborted()
+        const before = others(shard)
+        const told = (clips: number): void => onProgress?.(before + clips)
+        if (await makeAlone(shard, reader, { ...request, onProgress: told })) made++
+      }
+      missing = missing.filter(isMissing)
+      onProgress?.(others())
+      // What is left is being made by others; by nobody, where one of them was killed.
+      if (made === 0 && missing.length > 0)
+        await wait(LOOK_AGAIN_MS, undefined, signal && { signal }).catch(() => undefined)
+    }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** False where another process makes it. */
+async function makeAlone(shard: Shard, reader: VideoReader, request: ShardRequest): Promise<boolean> {
+  const lock = await takeLock(`${shard.file}.lock`, newRun()).catch((error: unknown) => {
+    if (isTaken(error)) return undefined
+    throw error
+  })
+  if (lock === undefined) return false
+  try {
+    if (isMissing(shard)) await makeShard(shard, reader, request)
+    return true
+  } finally {
+    await lock.release()
+  }
 }
 
 /** Of what is in the shard that begins with this scene: other scenes, other name. */
@@ -83,17 +138,17 @@ export function momentsOf({ id }: Scene, frames: number, jitter: boolean): numbe
 
 /** One video of all the scenes behind each other, each from a keyframe on; then its frames, as the model takes them. */
 async function makeShard(
-  file: string,
-  number: number,
-  scenes: readonly Scene[],
+  { file, number, scenes }: Shard,
   reader: VideoReader,
-  { frames, side, size, jitter }: ShardRequest,
+  { frames, side, size, jitter, signal, onProgress }: ShardRequest,
 ): Promise<void> {
   const { extension, ...coding } = CODINGS[number % CODINGS.length] as (typeof CODINGS)[number]
   const video = `${file}.unfinished.${extension}`
   function* pictures(): Generator<Uint8Array> {
     const picture = new Uint8Array(side * side * 3)
-    for (const scene of scenes) {
+    for (const [n, scene] of scenes.entries()) {
+      signal?.throwIfAborted()
+      onProgress?.(n)
       const { frame } = drawing(scene, side)
       for (const moment of momentsOf(scene, frames, jitter)) {
         frame(moment, picture)
@@ -101,20 +156,29 @@ async function makeShard(
       }
     }
   }
-  await encodeFrames(
-    video,
-    { ...coding, gop: Math.max(frames, GOP) },
-    { width: side, height: side, rate: 6, frames: pictures() },
-  )
-  const info = await reader.probe(video)
-  const indices = [...info.timestamps.keys()]
-  const out = await open(`${file}.unfinished`, 'w')
+  const unfinished = `${file}.unfinished`
   try {
-    for await (const { pixels } of reader.frames({ video: info, indices, geometry: { kind: 'crop', size } }))
-      await out.writeFile(pixels)
+    await encodeFrames(
+      video,
+      { ...coding, gop: Math.max(frames, GOP) },
+      { width: side, height: side, rate: 6, frames: pictures() },
+    )
+    const info = await reader.probe(video)
+    const indices = [...info.timestamps.keys()]
+    const out = await open(unfinished, 'w')
+    try {
+      for await (const { pixels } of reader.frames({
+        video: info,
+        indices,
+        geometry: { kind: 'crop', size },
+      }))
+        await out.writeFile(pixels)
+    } finally {
+      await out.close()
+    }
+    await rename(unfinished, file)
   } finally {
-    await out.close()
+    await rm(video, { force: true })
+    await rm(unfinished, { force: true })
   }
-  await rename(`${file}.unfinished`, file)
-  await rm(video)
 }

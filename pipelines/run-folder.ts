@@ -1,0 +1,27 @@
+import { join } from 'node:path'
+import { LOCK, newRun } from '../src/connect/files/layout.js'
+import { takeLock } from '../src/connect/files/lock.js'
+import { makeOutputFolder } from '../src/connect/files/output-folder.js'
+import { StanflowError } from '../src/errors.js'
+
+/**
+ * Does something that nobody else may do in a folder at the same time; makes the folder where there is none. The lock of a
+ * process that was killed is taken over at once.
+ * @throws StanflowError OUTPUT_LOCKED while another process works there, and what `work` throws
+ */
+export async function aloneIn<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  await makeOutputFolder(folder)
+  const lock = await takeLock(join(folder, LOCK), newRun()).catch((error: unknown) => {
+    if (!(error instanceof StanflowError) || error.code !== 'OUTPUT_LOCKED') throw error
+    const { message, hint, cause } = error
+    throw new StanflowError('OUTPUT_LOCKED', `${folder} is taken: ${message}`, { hint, cause })
+  })
+  try {
+    return await work()
+  } finally {
+    await lock.release()
+  }
+}
+
+export const isTaken = (error: unknown): boolean =>
+  error instanceof StanflowError && error.code === 'OUTPUT_LOCKED'
