@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { makeOutputFolder } from '../src/connect/files/output-folder.js'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
 import { StanflowError } from '../src/errors.js'
@@ -19,9 +20,10 @@ import { checkModel } from '../src/train/check.js'
 import { readCheckpoint } from '../src/train/checkpoint.js'
 import { readYaml, type TrainConfig } from '../src/train/config.js'
 import type { Parameters } from '../src/train/parameters.js'
-import { runTraining, type StepAbout } from '../src/train/run.js'
+import { type Resumed, runTraining, type StepAbout } from '../src/train/run.js'
 import { cutTokenizer } from '../src/train/tokenizer.js'
 import { validate } from '../src/train/validate.js'
+import { aloneIn, isTaken } from './run-folder.js'
 import { heldOutSets, type SetHooks, trainingSets } from './training-sets.js'
 
 export interface AblateOptions {
@@ -33,6 +35,10 @@ export interface AblateOptions {
 }
 
 export interface AblateHooks extends SetHooks {
+  /** A run goes on that was stopped or killed. */
+  readonly onResume?: (run: string, at: Resumed) => void
+  /** Another process trains the trunk that this one waits for. */
+  readonly onWait?: (why: string) => void
   readonly onStep?: (run: string, about: StepAbout) => void
   readonly onTrial?: (name: string, trial: Trial) => void
 }
@@ -43,7 +49,11 @@ export interface Ablated {
   readonly finished: boolean
 }
 
-/** Trains every variant with every seed from one CLIP, and measures each on the test split. @throws StanflowError */
+/**
+ * Trains every variant with every seed from one CLIP, and measures each on the test split. Processes with other seeds or
+ * variants may do so in one folder.
+ * @throws StanflowError OUTPUT_LOCKED where another process trains the same run, TRAIN_DIVERGED, …
+ */
 export async function ablate(
   { config, to, trunk }: AblateOptions,
   hooks: AblateHooks = {},
@@ -71,19 +81,43 @@ export async function ablate(
 
   const train = async (name: string, one: TrainConfig, start?: Parameters) => {
     const dir = join(to, name)
-    await makeOutputFolder(dir)
     const { training, validation } = sets
     const { finished } = await runTraining({
       ...{ tf, config: one, tokenizer: cut, training, validation, dir },
       ...(start && { start }),
       ...(signal && { signal }),
+      onResume: (at) => hooks.onResume?.(name, at),
       onStep: (about) => hooks.onStep?.(name, about),
     })
     return finished ? readCheckpoint(join(dir, 'checkpoint.safetensors')) : undefined
   }
 
-  const trial = async (variant: Variant, seed: number, start: Parameters): Promise<Trial | undefined> => {
-    const name = `${variant.name.replaceAll(' ', '-')}-${seed}`
+  /** All processes in a folder begin with one trunk: one trains it, the others wait. */
+  const trainTrunk = async (): Promise<Parameters | undefined> => {
+    while (!signal?.aborted) {
+      try {
+        return await aloneIn(
+          join(to, 'trunk'),
+          async () => (await train('trunk', ablation.trunk))?.parameters,
+        )
+      } catch (error) {
+        if (!isTaken(error)) throw error
+        hooks.onWait?.((error as Error).message)
+        await wait(LOOK_AGAIN_MS, undefined, signal && { signal }).catch(() => undefined)
+      }
+    }
+    return undefined
+  }
+
+  const trial = (variant: Variant, seed: number, start: Parameters): Promise<Trial | undefined> =>
+    aloneIn(join(to, nameOf(variant, seed)), () => trialAlone(variant, seed, start))
+
+  const trialAlone = async (
+    variant: Variant,
+    seed: number,
+    start: Parameters,
+  ): Promise<Trial | undefined> => {
+    const name = nameOf(variant, seed)
     const file = join(to, name, 'test.json')
     const one = configOf(ablation, variant, seed)
     const recipe = recipeOf(ablation, one)
@@ -111,7 +145,7 @@ export async function ablate(
   }
 
   try {
-    const start = trunk === undefined ? (await train('trunk', ablation.trunk))?.parameters : given(trunk)
+    const start = trunk === undefined ? await trainTrunk() : given(trunk)
     const outcomes = ablation.variants.map(({ name }) => ({ name, trials: [] as Trial[] }))
     let finished = start !== undefined
     // Seed by seed, so that what was done when it was stopped is a comparison already.
@@ -129,6 +163,10 @@ export async function ablate(
     for (const set of Object.values(test)) set.close()
   }
 }
+
+const LOOK_AGAIN_MS = 1000
+
+const nameOf = ({ name }: Variant, seed: number): string => `${name.replaceAll(' ', '-')}-${seed}`
 
 /** Tells runs that were trained otherwise. */
 function recipeOf({ trunk }: Ablation, { seed, frames, model, data, stages }: TrainConfig): string {

@@ -1,6 +1,6 @@
-import { copyFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { makeOutputFolder } from '../src/connect/files/output-folder.js'
+import { writeWhole } from '../src/connect/files/atomic.js'
 import type { DataSet } from '../src/datasets/dataset.js'
 import { openDataSet } from '../src/datasets/datasets.js'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
@@ -12,11 +12,13 @@ import { type Divided, keepBack, usable } from '../src/train/on-data/divide.js'
 import { trainOnData as run } from '../src/train/on-data/run.js'
 import { startFrom } from '../src/train/on-data/start.js'
 import type { Parameters } from '../src/train/parameters.js'
-import type { StepAbout, TrainSummary } from '../src/train/run.js'
+import type { Resumed, StepAbout, TrainSummary } from '../src/train/run.js'
 import { ClipFeed } from './clip-feed.js'
 
 export interface DataTrainHooks {
   readonly signal?: AbortSignal
+  /** A run goes on that was stopped or killed. */
+  readonly onResume?: (at: Resumed) => void
   readonly onStep?: (about: StepAbout) => void
   /** What is there, and what is missing. */
   readonly onData?: (divided: Divided) => void
@@ -26,7 +28,7 @@ export interface DataTrainHooks {
 
 /**
  * A data set → clips, decoded beside the training → steps → a model folder.
- * @throws StanflowError CONFIG_INVALID, INPUT_NOT_FOUND, ENGINE_MISSING, MODEL_*, MEDIA_*, OUTPUT_*
+ * @throws StanflowError CONFIG_INVALID, INPUT_NOT_FOUND, ENGINE_MISSING, MODEL_*, MEDIA_*, OUTPUT_*, TRAIN_DIVERGED
  */
 export async function trainOnData(
   config: DataTrainConfig,
@@ -37,7 +39,6 @@ export async function trainOnData(
   const divided = await dividedSets(config)
   const { training, validation } = divided
   hooks.onData?.(divided)
-  await makeOutputFolder(to)
   const start = startFrom(config)
   const tf = loadLibrary(config.device === 'cuda' ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node', {
     device: config.device,
@@ -51,6 +52,7 @@ export async function trainOnData(
       clips: (requests) => feed.clips(requests),
       writeModel: (parameters) => writeModel(join(to, 'model'), config.model.from, parameters),
       ...(hooks.signal && { signal: hooks.signal }),
+      ...(hooks.onResume && { onResume: hooks.onResume }),
       ...(hooks.onStep && { onStep: hooks.onStep }),
       ...(hooks.onFailure && { onFailure: hooks.onFailure }),
     })
@@ -94,8 +96,7 @@ async function setOf(
 /** A folder that `--model` takes: configuration and tokenizer of the model that training started from, and the new weights. */
 async function writeModel(folder: string, from: string, parameters: Parameters): Promise<number> {
   const source = locateModel(from).folder
-  await makeOutputFolder(folder)
-  await copyFile(join(source, 'config.json'), join(folder, 'config.json'))
-  await copyFile(join(source, 'tokenizer.json'), join(folder, 'tokenizer.json'))
+  for (const name of ['config.json', 'tokenizer.json'])
+    await writeWhole(join(folder, name), await readFile(join(source, name)))
   return saveModel(join(folder, 'model.safetensors'), parameters)
 }

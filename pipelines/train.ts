@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { makeOutputFolder } from '../src/connect/files/output-folder.js'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
 import { clipTokenizerJson } from '../src/model/embedded.js'
 import { sceneWords } from '../src/scenes/words.js'
@@ -7,6 +6,7 @@ import { readTrainConfig } from '../src/train/config.js'
 import { isAboutData, readDataConfig } from '../src/train/on-data/config.js'
 import { runTraining, type StepAbout, type TrainSummary } from '../src/train/run.js'
 import { cutTokenizer } from '../src/train/tokenizer.js'
+import { aloneIn } from './run-folder.js'
 import type { DataTrainHooks } from './train-on-data.js'
 import { trainingPlot } from './training-plot.js'
 import { type SetHooks, trainingSets } from './training-sets.js'
@@ -22,7 +22,11 @@ export interface TrainOptions {
 
 export type TrainHooks = SetHooks & DataTrainHooks
 
-/** Scenes → video → clips → training steps → a model folder. @throws StanflowError CONFIG_INVALID, ENGINE_MISSING, MEDIA_*, OUTPUT_* */
+/**
+ * Scenes → video → clips → training steps → a model folder.
+ * @throws StanflowError CONFIG_INVALID, ENGINE_MISSING, MEDIA_*, OUTPUT_*; OUTPUT_LOCKED while another run goes on in the folder,
+ * TRAIN_DIVERGED
+ */
 export async function train(
   { config: file, to, plot = false }: TrainOptions,
   hooks: TrainHooks = {},
@@ -39,28 +43,41 @@ export async function train(
     // What is wrong with the place by now is told by the last one.
     if (about.scores !== undefined) drawn = drawn.then(draw).catch(() => undefined)
   }
-  if (await isAboutData(file)) {
-    const { trainOnData } = await import('./train-on-data.js')
-    const config = await readDataConfig(file)
+  const told = { ...hooks, onStep }
+  const run = (await isAboutData(file)) ? await onData(file, to, told) : await onScenes(file, to, told)
+  return aloneIn(to, async () => {
     await tried()
-    return trainOnData(config, to, { ...hooks, onStep }).finally(() => drawn.then(draw))
-  }
-  const config = await readTrainConfig(file)
-  await makeOutputFolder(to)
-  await tried()
-  const tf = loadLibrary('@tensorflow/tfjs-node', {
-    device: 'cpu',
-    ...(config.threads !== undefined && { threads: config.threads }),
+    return run().finally(() => drawn.then(draw))
   })
-  const sets = await trainingSets(config, to, hooks)
-  try {
-    return await runTraining({
-      ...{ tf, config, training: sets.training, validation: sets.validation, dir: to },
-      tokenizer: cutTokenizer(JSON.parse(clipTokenizerJson()) as object, sceneWords()),
-      ...(hooks.signal && { signal: hooks.signal }),
-      onStep,
-    }).finally(() => drawn.then(draw))
-  } finally {
-    sets.close()
+}
+
+type Run = () => Promise<TrainSummary>
+
+async function onData(file: string, to: string, hooks: TrainHooks): Promise<Run> {
+  const config = await readDataConfig(file)
+  const { trainOnData } = await import('./train-on-data.js')
+  return () => trainOnData(config, to, hooks)
+}
+
+async function onScenes(file: string, to: string, hooks: TrainHooks): Promise<Run> {
+  const config = await readTrainConfig(file)
+  const { threads } = config
+  return async () => {
+    const tf = loadLibrary('@tensorflow/tfjs-node', {
+      device: 'cpu',
+      ...(threads !== undefined && { threads }),
+    })
+    const sets = await trainingSets(config, to, hooks)
+    try {
+      return await runTraining({
+        ...{ tf, config, training: sets.training, validation: sets.validation, dir: to },
+        tokenizer: cutTokenizer(JSON.parse(clipTokenizerJson()) as object, sceneWords()),
+        ...(hooks.signal && { signal: hooks.signal }),
+        ...(hooks.onResume && { onResume: hooks.onResume }),
+        ...(hooks.onStep && { onStep: hooks.onStep }),
+      })
+    } finally {
+      sets.close()
+    }
   }
 }

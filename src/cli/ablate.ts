@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander'
 import { outcomeTable } from '../train/ablation.js'
-import { plural, printable, table } from './format.js'
+import { printable, table } from './format.js'
 import { ProgressLine } from './line.js'
-import { bar } from './progress-lines.js'
 import { drainOnSignals } from './signals.js'
+import { resumedLine, STOPPED, TrainLines } from './train-lines.js'
 
 const EXAMPLES = `
 Examples:
@@ -43,30 +43,34 @@ export function addAblateCommand(program: Command): void {
 async function run({ config, to, trunk, json = false }: Flags): Promise<void> {
   const { ablate } = await import('../../pipelines/ablate.js')
   const line = new ProgressLine(json)
-  const drain = drainOnSignals(() => line.show('stopping after this step'))
+  const drain = drainOnSignals(() => line.show('stopping'))
+  const lines = new TrainLines()
+  const tell = (text: string): void => {
+    line.clear()
+    if (!json) process.stderr.write(`${text}\n`)
+  }
   try {
     const { outcomes, finished } = await ablate(
       { config, to, ...(trunk !== undefined && { trunk }) },
       {
         signal: drain.signal,
-        onClips: (set, done, of) =>
-          line.show(`${bar(done / of, 20)} ${set}: ${done} of ${plural(of, 'clip')} made`),
-        onStep: (name, { step, stage, total, totalSteps, loss }) =>
-          line.show(`${bar(total / totalSteps, 20)} ${name}: ${stage} ${step}  loss ${loss.toFixed(3)}`),
-        onTrial: (name, trial) => {
-          line.clear()
-          if (!json) process.stderr.write(`${table(outcomeTable([{ name, trials: [trial] }])).at(-1)}\n`)
-        },
+        onClips: (set, done, of) => line.show(lines.clips(set, done, of)),
+        onResume: (name, at) => tell(`${printable(name)}: ${resumedLine(at)}`),
+        onWait: (why) => line.show(`waiting: ${printable(why)}`),
+        onStep: (name, about) => line.show(lines.step(about, name)),
+        onTrial: (name, trial) => tell(table(outcomeTable([{ name, trials: [trial] }])).at(-1) ?? ''),
       },
     )
     line.clear()
     if (json) process.stdout.write(`${JSON.stringify({ outcomes, finished, to })}\n`)
     else {
       process.stdout.write(`${table(outcomeTable(outcomes), [1, 2, 3, 4, 5, 6]).join('\n')}\n`)
-      if (!finished) process.stdout.write(`stopped; run the same command again to go on: ${printable(to)}\n`)
+      if (!finished) process.stdout.write(`${STOPPED}: ${printable(to)}\n`)
     }
+    if (!finished) process.exitCode = 130
   } catch (error) {
     if (!drain.signal.aborted || error !== drain.signal.reason) throw error
+    tell(STOPPED)
     process.exitCode = 130
   } finally {
     line.clear()

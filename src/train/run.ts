@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeWhole } from '../connect/files/atomic.js'
 import type { Tf } from '../engine/tfjs/algebra.js'
 import { StanflowError } from '../errors.js'
 import { assemble } from './assemble.js'
@@ -28,6 +28,8 @@ export interface TrainParts {
   /** The run's folder: checkpoint, log, and as `model/` the best so far, or while pictures are trained the last. */
   readonly dir: string
   readonly signal?: AbortSignal
+  /** The folder's checkpoint is gone on from. */
+  readonly onResume?: (at: Resumed) => void
   readonly onStep?: (about: StepAbout) => void
 }
 
@@ -41,6 +43,14 @@ export interface StepAbout extends StepReport {
   readonly scores?: Scores | DataScores
 }
 
+/** The step that a run goes on at. */
+export interface Resumed {
+  readonly stage: string
+  /** Over all stages, the first is 1. */
+  readonly step: number
+  readonly steps: number
+}
+
 export interface TrainSummary {
   readonly steps: number
   readonly seconds: number
@@ -51,7 +61,10 @@ export interface TrainSummary {
   readonly bytes: number
 }
 
-/** Trains from where the folder's checkpoint stands, or from the beginning, and leaves a model folder in `model/`. */
+/**
+ * Trains from where the folder's checkpoint stands, or from the beginning, and leaves a model folder in `model/`.
+ * @throws StanflowError CONFIG_INVALID, TRAIN_DIVERGED; what was stored before is kept
+ */
 export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
   const { tf, config, tokenizer: cut, dir, signal } = parts
   const { net, tokenizer, json } = assemble(config, cut)
@@ -81,6 +94,10 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
   })
   const trainer = new Trainer(tf, net, config, { parameters, tokenizer })
   const totalSteps = config.stages.reduce((sum, { steps }) => sum + steps, 0)
+  if (restored !== undefined) {
+    const stage = config.stages[at.step < (config.stages[at.stage]?.steps ?? 0) ? at.stage : at.stage + 1]
+    if (stage !== undefined) parts.onResume?.({ stage: stage.name, step: at.total + 1, steps: totalSteps })
+  }
   let saved = performance.now()
 
   try {
@@ -112,6 +129,7 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
           if (branch && score > at.bestScore) {
             at = { ...at, bestScore: score }
             await saveCheckpoint(best, parameters, at)
+            await writeModel(dir, parameters, json, cut)
           }
           if (stage.patience !== undefined && at.waited >= stage.patience) at = { ...at, step: stage.steps }
         }
@@ -147,17 +165,15 @@ const nextStage = (at: Position): Position => ({
   ...{ stage: at.stage + 1, step: 0, stageBest: -1, waited: 0 },
 })
 
-/** A folder that `--model` takes. */
+/** A folder that `--model` takes. Weights come last, and as a whole. */
 async function writeModel(
   dir: string,
   parameters: Parameters,
   json: object,
   cut: CutTokenizer,
 ): Promise<number> {
-  const { mkdir } = await import('node:fs/promises')
   const folder = join(dir, 'model')
-  await mkdir(folder, { recursive: true })
-  writeFileSync(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
-  writeFileSync(join(folder, 'tokenizer.json'), `${JSON.stringify(cut.json)}\n`)
+  await writeWhole(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
+  await writeWhole(join(folder, 'tokenizer.json'), `${JSON.stringify(cut.json)}\n`)
   return saveModel(join(folder, 'model.safetensors'), parameters)
 }

@@ -80,8 +80,8 @@ test('a folder with a run of another model is refused', async (t) => {
   while (readLog(join(folder, 'run', 'log.jsonl')).length < 3 && first.child.exitCode === null) await wait(5)
   first.child.kill('SIGTERM')
   const stopped = await first.finished
-  assert.equal(stopped.code, 0, stopped.stderr)
-  assert.match(stopped.stdout, /run the same command again/)
+  assert.equal(stopped.code, 130, stopped.stderr)
+  assert.match(stopped.stdout, /^stopped; run the same command again to go on: /)
   const { code, stderr } = await cli([
     'train',
     '--config',

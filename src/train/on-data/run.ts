@@ -8,7 +8,7 @@ import { type Position, readCheckpoint, saveCheckpoint } from '../checkpoint.js'
 import { MeanGradients } from '../gradients.js'
 import { TrainLog } from '../log.js'
 import { type Parameters, ratesOf } from '../parameters.js'
-import type { StepAbout, TrainSummary } from '../run.js'
+import type { Resumed, StepAbout, TrainSummary } from '../run.js'
 import { learningRate } from '../schedule.js'
 import type { StepReport } from '../trainer.js'
 import { assemble, type DecodedClips, type Subject, subjectOf, tokenised } from './batch.js'
@@ -31,6 +31,8 @@ export interface DataTrainParts extends Start {
   /** Writes a model folder; answers with its size. */
   readonly writeModel: (parameters: Parameters) => Promise<number>
   readonly signal?: AbortSignal
+  /** The folder's checkpoint is gone on from. */
+  readonly onResume?: (at: Resumed) => void
   readonly onStep?: (about: StepAbout) => void
   /** A video that could not be decoded; another took its place. */
   readonly onFailure?: (path: string, message: string) => void
@@ -38,7 +40,10 @@ export interface DataTrainParts extends Start {
 
 const NAME = 'data'
 
-/** Trains from where the folder's checkpoint stands, or from the model it starts from; the next batch is decoded during a step. */
+/**
+ * Trains from where the folder's checkpoint stands, or from the model it starts from; the next batch is decoded during a step.
+ * @throws StanflowError CONFIG_INVALID, MEDIA_DECODE, TRAIN_DIVERGED; what was stored before is kept
+ */
 export async function trainOnData(parts: DataTrainParts): Promise<TrainSummary> {
   const { config, dir, signal } = parts
   const recipe = recipeOf({ ...parts, from: parts.digest })
@@ -55,6 +60,8 @@ export async function trainOnData(parts: DataTrainParts): Promise<TrainSummary> 
   let saved = performance.now()
   const isDone = (): boolean => config.patience !== undefined && at.waited >= config.patience
   let done = isDone()
+  if (restored !== undefined && !done && at.step < config.steps)
+    parts.onResume?.({ stage: NAME, step: at.step + 1, steps: config.steps })
   if (!done) steps.prefetch(at.step)
   while (at.step < config.steps && !done && !signal?.aborted) {
     const started = performance.now()
@@ -67,7 +74,10 @@ export async function trainOnData(parts: DataTrainParts): Promise<TrainSummary> 
       const [score] = Object.values(scores) as [number]
       const better = score > at.bestScore
       at = { ...at, bestScore: Math.max(score, at.bestScore), waited: better ? 0 : at.waited + 1 }
-      if (better) await saveCheckpoint(best, parameters, at)
+      if (better) {
+        await saveCheckpoint(best, parameters, at)
+        await parts.writeModel(parameters)
+      }
       done = isDone()
     }
     const { loss, rate, gradient } = report
