@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { writeWhole } from '../src/connect/files/atomic.js'
 import { makeOutputFolder } from '../src/connect/files/output-folder.js'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
 import { StanflowError } from '../src/errors.js'
@@ -139,7 +140,7 @@ export async function ablate(
       ...{ appearance: scores.appearance, motion: scores.motion ?? 0, order: scores.order ?? 0 },
       ...{ seed, parameters: size, steps: position.total, seconds: Math.round(position.seconds) },
     }
-    writeFileSync(file, `${JSON.stringify({ ...done, recipe })}\n`)
+    await writeWhole(file, `${JSON.stringify({ ...done, recipe })}\n`)
     hooks.onTrial?.(variant.name, done)
     return done
   }

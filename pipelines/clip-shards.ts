@@ -3,9 +3,11 @@ import { statSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { outputError, systemCode } from '../src/connect/files/fs-errors.js'
 import { newRun } from '../src/connect/files/layout.js'
 import { takeLock } from '../src/connect/files/lock.js'
 import { makeOutputFolder } from '../src/connect/files/output-folder.js'
+import { StanflowError } from '../src/errors.js'
 import { type EncodeOptions, encodeFrames } from '../src/media/encode.js'
 import { openReader } from '../src/media/open-reader.js'
 import type { VideoReader } from '../src/media/reader.js'
@@ -138,7 +140,7 @@ export function momentsOf({ id }: Scene, frames: number, jitter: boolean): numbe
 
 /** One video of all the scenes behind each other, each from a keyframe on; then its frames, as the model takes them. */
 async function makeShard(
-  { file, number, scenes }: Shard,
+  { file, number, scenes, bytes }: Shard,
   reader: VideoReader,
   { frames, side, size, jitter, signal, onProgress }: ShardRequest,
 ): Promise<void> {
@@ -176,7 +178,13 @@ async function makeShard(
     } finally {
       await out.close()
     }
+    const { size: written } = statSync(unfinished)
+    // It would be found missing again, and made for ever.
+    if (written !== bytes)
+      throw new StanflowError('MEDIA_DECODE', `${video}: ${written} bytes came out of it, not ${bytes}`)
     await rename(unfinished, file)
+  } catch (error) {
+    throw systemCode(error) === undefined ? error : outputError(file, error)
   } finally {
     await rm(video, { force: true })
     await rm(unfinished, { force: true })

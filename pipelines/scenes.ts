@@ -7,6 +7,7 @@ import { type EncodeOptions, encodeFrames } from '../src/media/encode.js'
 import { drawing } from '../src/scenes/draw.js'
 import type { Split } from '../src/scenes/scene.js'
 import { type Task, type TaskScene, taskScenes } from '../src/scenes/sets.js'
+import { aloneIn } from './run-folder.js'
 import { openSceneFolder, type SceneSet } from './scene-folder.js'
 
 export interface ScenesOptions {
@@ -65,9 +66,19 @@ const CAPTIONS = 'captions.jsonl'
  * @throws StanflowError USAGE_INVALID, MEDIA_UNSUPPORTED, OUTPUT_EXISTS where the folder is of another set, OUTPUT_*
  */
 export async function writeScenes(options: ScenesOptions, hooks: ScenesHooks = {}): Promise<ScenesSummary> {
-  const { task, split, seed, count, side, to } = options
+  const { task, split, seed, count, to } = options
   const scenes = taskScenes(task, split, seed, count)
   const files = scenes.map((one, n) => fileOf(n, one, options))
+  return aloneIn(to, () => writeAll(scenes, files, options, hooks))
+}
+
+async function writeAll(
+  scenes: readonly TaskScene[],
+  files: readonly string[],
+  options: ScenesOptions,
+  hooks: ScenesHooks,
+): Promise<ScenesSummary> {
+  const { count, side, to } = options
   await openSceneFolder(to, setOf(options), [CAPTIONS, ...files])
   const lines: SceneLine[] = []
   let kept = 0

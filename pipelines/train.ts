@@ -4,7 +4,7 @@ import { clipTokenizerJson } from '../src/model/embedded.js'
 import { sceneWords } from '../src/scenes/words.js'
 import { readTrainConfig } from '../src/train/config.js'
 import { isAboutData, readDataConfig } from '../src/train/on-data/config.js'
-import { runTraining, type StepAbout, type TrainSummary } from '../src/train/run.js'
+import { ownCheckpoint, runTraining, type StepAbout, type TrainSummary } from '../src/train/run.js'
 import { cutTokenizer } from '../src/train/tokenizer.js'
 import { aloneIn } from './run-folder.js'
 import type { DataTrainHooks } from './train-on-data.js'
@@ -47,7 +47,15 @@ export async function train(
   const run = (await isAboutData(file)) ? await onData(file, to, told) : await onScenes(file, to, told)
   return aloneIn(to, async () => {
     await tried()
-    return run().finally(() => drawn.then(draw))
+    try {
+      const summary = await run()
+      await drawn.then(draw)
+      return summary
+    } catch (error) {
+      // What went wrong first is what the user must hear.
+      await drawn.then(draw).catch(() => undefined)
+      throw error
+    }
   })
 }
 
@@ -63,6 +71,8 @@ async function onScenes(file: string, to: string, hooks: TrainHooks): Promise<Ru
   const config = await readTrainConfig(file)
   const { threads } = config
   return async () => {
+    // Before clips are drawn for it.
+    ownCheckpoint(to, config)
     const tf = loadLibrary('@tensorflow/tfjs-node', {
       device: 'cpu',
       ...(threads !== undefined && { threads }),

@@ -62,7 +62,7 @@ const CATALOGUE = {
   INDEX_FRAMES:
     'Store them with `stanflow backfill --keep-frames`, take them in with `stanflow index --keep-frames`; or search without --rerank.',
   TRAIN_DIVERGED:
-    'Lower the rate and begin anew in another --to folder. The checkpoint before it and the best model are kept; on motion scenes the same command with a lower rate goes on from that checkpoint.',
+    'Lower the rate and begin anew in another --to folder. What was saved before it is kept; on motion scenes the same command with a lower rate goes on from that checkpoint.',
   OUTPUT_EXISTS: 'Give another --to, or --force to replace what is there.',
   OUTPUT_LOCKED: 'Wait for the other run, or give this one another --to folder.',
   OUTPUT_FULL: 'Free space on the disk, then run the same command again: it goes on where it stopped.',

@@ -14,7 +14,7 @@ Examples:
   stanflow backfill match.mkv --to out --sample window --window 4s --stride 2s --labels "a goal, a foul" --top 2
   stanflow backfill s3://archive/cameras --to s3://archive/stanflow --since 36h --shard 0/4
   stanflow backfill videos/ --to out --json 2>/dev/null | jq .failed
-  stanflow backfill archive/ --to out --listen :9464 &  curl -s localhost:9464/metrics | grep stanflow_videos
+  stanflow backfill archive/ --to out --listen :9464 &  curl -s --retry 9 --retry-connrefused localhost:9464/metrics
 
 Running the same command again does only what is missing or changed. Ctrl-C finishes what is in flight and stores it.
 It ends with 0 where a video was done, now or before; with 1 where all failed, and with --strict where any did. Stopped by

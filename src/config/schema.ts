@@ -483,7 +483,7 @@ export const configSchema = z.object({
   }),
   listen: optional(text('host:port', 'host:port'), {
     group: 'Run',
-    about: 'serve /metrics, /healthz and /readyz there',
+    about: 'serve /metrics, /healthz and /readyz there; :port is for this machine only',
     unset: 'not served',
   }),
   json: key(onOff(), false, {

@@ -90,16 +90,17 @@ async function flat(
   names: readonly string[] | undefined,
 ): Promise<Annotated> {
   const listed = sift(file, textLines(await readText(file)), (line): Listed | Unreadable => {
-    const [, path, number] = /^(.+?)[\s,]+(\d+)\s*$/.exec(line) ?? []
+    const [, path, number] = /^\s*(.+?)[\s,]+(\d+)\s*$/.exec(line) ?? []
     if (path !== undefined && number !== undefined) return { path, number: Number(number) }
     return new Unreadable('it is neither "path number" nor under a header with youtube_id')
   })
   const classes = names ?? classesOfFolders(file, listed.rows)
   const known = sift(file, listed.rows, ({ path, number }) => {
     const label = classes[number]
-    return label === undefined
-      ? new Unreadable(`${path} is of class ${number}, of ${classes.length}`)
-      : { path, label }
+    if (label === undefined) return new Unreadable(`${path} is of class ${number}, of ${classes.length}`)
+    if (names === undefined && folderName(path) !== label)
+      return new Unreadable(`${path} is of class ${number}, as videos of the folder ${label} are`)
+    return { path, label }
   })
   const wanted: Wanted[] = []
   for (const [, { path, label }] of known.rows) {
@@ -132,14 +133,19 @@ async function classNames(...folders: readonly string[]): Promise<string[] | und
   return undefined
 }
 
+const folderName = (path: string): string => basename(dirname(path)).replaceAll('_', ' ')
+
+/** A larger number is none of a class. */
+const MOST_CLASSES = 100_000
+
 /** Where no names are published beside the list, the folders of the videos are named after the classes. */
 function classesOfFolders(file: string, listed: readonly Placed<Listed>[]): string[] {
   const names: string[] = []
-  for (const [, { path, number }] of listed) {
-    const name = basename(dirname(path)).replaceAll('_', ' ')
-    if (name === '.' || (names[number] ?? name) !== name)
-      throw invalid(file, `it numbers its classes, and none of ${CLASSES.join(', ')} is there to name them`)
-    names[number] = name
-  }
+  for (const [, { path, number }] of listed)
+    if (number < MOST_CLASSES && folderName(path) !== '.') names[number] ??= folderName(path)
+  const named = listed.filter(([, { path, number }]) => names[number] === folderName(path))
+  // Of a few that differ each is told; where most do, folders are no classes.
+  if (named.length * 2 <= listed.length)
+    throw invalid(file, `it numbers its classes, and none of ${CLASSES.join(', ')} is there to name them`)
   return Array.from(names, (name, number) => name ?? `class ${number}`)
 }

@@ -50,5 +50,5 @@ export function brokenIn(...lists: readonly (readonly BrokenLine[])[]): { broken
 /** Lines of a text that are not empty. */
 export function* textLines(content: string): Generator<Placed<string>> {
   for (const [n, line] of content.split('\n').entries())
-    if (line.trim() !== '') yield [`line ${n + 1}`, line.trim()]
+    if (line.trim() !== '') yield [`line ${n + 1}`, line.replace(/\r$/, '')]
 }

@@ -30,7 +30,7 @@ const BEHIND = 'Age of the oldest record that was taken in and is not done with'
 /** What a running job tells Prometheus. One a process. */
 export class Metrics {
   readonly registry = new Registry()
-  readonly #clips = this.#counter('stanflow_clips_total', 'Clips embedded', ['kind'])
+  readonly #clips = this.#counter('stanflow_clips_total', 'Clips embedded by consumers', ['kind'])
   readonly #videos = this.#counter('stanflow_videos_total', 'Videos that a backfill is done with', [
     'outcome',
   ])

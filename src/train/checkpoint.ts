@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { rename } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { outputError } from '../connect/files/fs-errors.js'
 import { StanflowError } from '../errors.js'
 import { openSafetensors } from '../model/formats/safetensors.js'
 import type { StoredTensor } from '../model/formats/stored.js'
@@ -27,7 +28,7 @@ export interface Position {
 const FIRST = 'first.'
 const SECOND = 'second.'
 
-/** Writes parameters and the optimizer's state, whole or not at all. */
+/** Writes parameters and the optimizer's state, whole or not at all. @throws StanflowError OUTPUT_FULL, OUTPUT_PERMISSION, OUTPUT_WRITE */
 export async function saveCheckpoint(
   path: string,
   parameters: Parameters,
@@ -39,8 +40,24 @@ export async function saveCheckpoint(
     tensors.set(FIRST + name, float32(shape, first))
     tensors.set(SECOND + name, float32(shape, second))
   }
-  await writeSafetensors(`${path}.unfinished`, tensors, { metadata: { position: JSON.stringify(position) } })
-  await rename(`${path}.unfinished`, path)
+  await writeTensors(path, tensors, { position: JSON.stringify(position) })
+}
+
+async function writeTensors(
+  path: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const unfinished = `${path}.unfinished`
+  try {
+    const { bytes } = await writeSafetensors(unfinished, tensors, { metadata })
+    await rename(unfinished, path)
+    return bytes
+  } catch (error) {
+    // On a full disk it would take the room that the next try needs.
+    await rm(unfinished, { force: true }).catch(() => undefined)
+    throw outputError(path, error)
+  }
 }
 
 export interface Restored {
@@ -86,7 +103,7 @@ function restore(path: string): Restored {
   }
 }
 
-/** The model as users load it: half precision, without what served training only. */
+/** The model as users load it: half precision, without what served training only. @throws as `saveCheckpoint` */
 export async function saveModel(path: string, parameters: Parameters): Promise<number> {
   const tensors = new Map<string, StoredTensor>()
   for (const [name, { shape, value }] of parameters) {
@@ -94,9 +111,7 @@ export async function saveModel(path: string, parameters: Parameters): Promise<n
     const half = toHalf(value)
     tensors.set(name, { dtype: 'F16', shape, bytes: () => bytesOf(half) })
   }
-  const { bytes } = await writeSafetensors(`${path}.unfinished`, tensors)
-  await rename(`${path}.unfinished`, path)
-  return bytes
+  return writeTensors(path, tensors)
 }
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Uint16Array): Buffer =>

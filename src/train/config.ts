@@ -106,7 +106,7 @@ export const TrainFile = z.strictObject({
     pictures: z.int().min(0).default(0),
     validation: count.default(256),
     /** Pixels along a side of the videos that the clips are decoded from. */
-    side: count.default(90),
+    side: count.refine((side) => side % 2 === 0, 'must be even: codecs take no other').default(90),
   }),
   optimizer: z
     .strictObject({

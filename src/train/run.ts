@@ -7,7 +7,7 @@ import { assemble } from './assemble.js'
 import type { BatchSets } from './batches.js'
 import { BatchesAhead } from './batches-ahead.js'
 import { begin, forgetMoments } from './begin.js'
-import { type Position, readCheckpoint, saveCheckpoint, saveModel } from './checkpoint.js'
+import { type Position, type Restored, readCheckpoint, saveCheckpoint, saveModel } from './checkpoint.js'
 import type { Stage, TrainConfig } from './config.js'
 import { branchFromClip } from './initial.js'
 import { TrainLog } from './log.js'
@@ -68,19 +68,11 @@ export interface TrainSummary {
 export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
   const { tf, config, tokenizer: cut, dir, signal } = parts
   const { net, tokenizer, json } = assemble(config, cut)
-  const { seed, frames, model } = config
-  // Of what a run cannot change underway; how its weights begin is past by then.
-  const { temperature: _t, zero: _z, projection: _p, ...sizes } = model
-  const recipe = createHash('sha256')
-    .update(JSON.stringify({ seed, frames, model: sizes }))
-    .digest('hex')
-  const checkpoint = join(dir, 'checkpoint.safetensors')
+  const { seed, frames } = config
+  const recipe = recipeOf(config)
+  const checkpoint = join(dir, CHECKPOINT)
   const best = join(dir, 'best.safetensors')
-  const restored = readCheckpoint(checkpoint)
-  if (restored !== undefined && restored.position.recipe !== recipe)
-    throw new StanflowError('CONFIG_INVALID', `${dir} holds a run of another configuration`, {
-      hint: 'Give this one another --to folder, or go on with the configuration it was begun with.',
-    })
+  const restored = ownCheckpoint(dir, config)
   const parameters = restored?.parameters ?? begin(net, config, parts.start)
   let at: Position = restored?.position ?? {
     ...{ stage: 0, step: 0, total: 0, seconds: 0, bestScore: -1, stageBest: -1, waited: 0 },
@@ -110,7 +102,9 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
       while (at.step < stage.steps) {
         if (signal?.aborted) break
         const started = performance.now()
-        const report = trainer.step(stage, at.step, await batches.take(stage, at.step))
+        const batch = await batches.take(stage, at.step)
+        const next = { total: at.total + 1, stage: stage.name, step: at.step + 1 }
+        const report = await log.during(next, () => trainer.step(stage, at.step, batch))
         at = {
           ...at,
           step: at.step + 1,
@@ -122,7 +116,8 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
         let scores: Scores | undefined
         if (last || step % config['validate-every'] === 0) {
           const branch = stage.kind === 'clips'
-          scores = validate(tf, net, parameters, { sets: parts.validation, tokenizer, branch })
+          const held = { sets: parts.validation, tokenizer, branch }
+          scores = await log.during(next, () => validate(tf, net, parameters, held))
           const score = scores.appearance + (scores.motion ?? 0) + (scores.order ?? 0)
           const better = score > at.stageBest
           at = { ...at, stageBest: Math.max(score, at.stageBest), waited: better ? 0 : at.waited + 1 }
@@ -148,7 +143,7 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
         // Signals are heard, and progress drawn, between steps.
         await new Promise(setImmediate)
       }
-      if (signal?.aborted) break
+      if (at.step < stage.steps) break
     }
   } finally {
     await batches.close()
@@ -158,6 +153,28 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
   const bytes = await writeModel(dir, chosen?.parameters ?? parameters, json, cut)
   const finished = at.stage === config.stages.length
   return { steps: at.total, seconds: at.seconds, bestScore: at.bestScore, finished, bytes }
+}
+
+const CHECKPOINT = 'checkpoint.safetensors'
+
+/** Of what a run cannot change underway; how its weights begin is past by then. */
+function recipeOf({ seed, frames, model }: TrainConfig): string {
+  const { temperature: _t, zero: _z, projection: _p, ...sizes } = model
+  return createHash('sha256')
+    .update(JSON.stringify({ seed, frames, model: sizes }))
+    .digest('hex')
+}
+
+/**
+ * Where a run with this configuration stands in a folder; undefined where none was begun.
+ * @throws StanflowError CONFIG_INVALID where it holds a run of another one, OUTPUT_CORRUPT
+ */
+export function ownCheckpoint(dir: string, config: TrainConfig): Restored | undefined {
+  const restored = readCheckpoint(join(dir, CHECKPOINT))
+  if (restored === undefined || restored.position.recipe === recipeOf(config)) return restored
+  throw new StanflowError('CONFIG_INVALID', `${dir} holds a run of another configuration`, {
+    hint: 'Give this one another --to folder, or go on with the seed, frames and model that it was begun with.',
+  })
 }
 
 const nextStage = (at: Position): Position => ({

@@ -249,10 +249,13 @@ describe('a broken line ends nothing: it is told, and the rest counts', () => {
     const at = await made('broken-lsmdc', writeLsmdc)
     const file = join(at, 'LSMDC16_annos_training.csv')
     const sound = (await readFile(file, 'utf8')).trim()
-    await writeFile(file, `one\ttwo\n${sound}\n`)
+    await writeFile(file, `one\ttwo\n1_a\t0\t1\t2\t3\t\n${sound}\n`)
     const set = await openDataSet({ data: `lsmdc:${at}`, split: 'train' })
     assert.deepEqual(Object.values(found(set)), [['He wakes.', 'He gets up.']])
-    assert.deepEqual(broken(set), [['line 1', 'its fields between tabs are 2, not 6']])
+    assert.deepEqual(broken(set), [
+      ['line 1', 'its fields between tabs are 2, not 6'],
+      ['line 2', 'there is no sentence'],
+    ])
   })
 
   test('Kinetics: a time that is none, a class that nobody names', async () => {
@@ -270,6 +273,19 @@ describe('a broken line ends nothing: it is told, and the rest counts', () => {
       ['line 1', 'zumba/gone.mp4 is of class 7, of 3'],
     ])
     await rm(list, { recursive: true })
+  })
+
+  test('Kinetics: classes named by folders, a number that is none and a video in another folder', async () => {
+    const at = join(dir, 'by-folders')
+    await mkdir(at)
+    const lines = ['v/a/1.mp4 0', 'v/b/2.mp4 1', 'v/b/3.mp4 30000000', 'v/c/4.mp4 1', 'v/a/5.mp4 0']
+    await writeFile(join(at, 'val.csv'), `${lines.join('\n')}\n`)
+    const set = await openDataSet({ data: `kinetics:${at}` })
+    assert.deepEqual(broken(set), [
+      ['line 3', 'v/b/3.mp4 is of class 30000000, of 2'],
+      ['line 4', 'v/c/4.mp4 is of class 1, as videos of the folder b are'],
+    ])
+    assert.deepEqual([set.classes, set.missing.length], [['a', 'b'], 3])
   })
 
   test('Something-Something and DiDeMo: an entry of the list', async () => {

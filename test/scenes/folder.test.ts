@@ -75,3 +75,12 @@ test('there are so many pairs of objects to tell apart, and more are refused', (
   assert.equal(new Set(texts).size, 3645)
   assert.throws(() => taskScenes('appearance', 'test', 1, 3646), { code: 'USAGE_INVALID', message: /3645/ })
 })
+
+test('two at once in one folder: one has it, the other is told', async (t) => {
+  const to = await folderWith(t)
+  const options = { task: 'motion', split: 'test', seed: 3, count: 3, side: 64, to } as const
+  const both = await Promise.allSettled([writeScenes(options), writeScenes(options)])
+  const [refused, ...others] = both.filter((one) => one.status === 'rejected')
+  assert.deepEqual([refused?.reason.code, others.length], ['OUTPUT_LOCKED', 0])
+  assert.equal((await readdir(to)).filter((name) => name.startsWith('.')).length, 0)
+})

@@ -9,6 +9,7 @@ test('a configuration that is not there, is no YAML or has wrong keys is told in
   const folder = await folderWith(t, {
     'list.yaml': 'stages: [',
     'keys.yaml': `model: {}\ndata: { train: 3 }\nstages: [${stage}, stpes: 4 }]`,
+    'odd.yaml': `data: { train: 3, side: 47 }\nstages: [${stage}, steps: 4 }]`,
     'fine.yaml': `data: { train: 3 }\nstages: [${stage}, steps: 4 }]`,
   })
   const told = (name: string, code: string, message: RegExp) =>
@@ -21,6 +22,7 @@ test('a configuration that is not there, is no YAML or has wrong keys is told in
   await told('absent.yaml', 'INPUT_NOT_FOUND', /no configuration .*absent\.yaml/)
   await told('list.yaml', 'CONFIG_INVALID', /list\.yaml is not YAML: .*line 1/)
   await told('keys.yaml', 'CONFIG_INVALID', /stages\.0\.steps: .*stages\.0: .*"stpes"/)
+  await told('odd.yaml', 'CONFIG_INVALID', /data\.side: must be even/)
   const { stages, model } = await readTrainConfig(join(folder, 'fine.yaml'))
   assert.equal(stages[0]?.steps, 4)
   assert.deepEqual(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { clipShards } from '../../pipelines/clip-shards.js'
@@ -32,6 +32,19 @@ test('a checkpoint that was cut off says how the run can go on', async (t) => {
       assert.match(error.hint, hint)
     }
   }
+})
+
+test('a checkpoint that cannot be written is told as such, and leaves nothing behind', async (t) => {
+  const folder = await folderWith(t)
+  const parameters = new Map([['weight', parameter([64], new Float32Array(64).fill(1))]])
+  // As a full disk, for a folder: what is to be replaced cannot be.
+  await mkdir(join(folder, 'checkpoint.safetensors'))
+  await failsWith(
+    saveCheckpoint(join(folder, 'checkpoint.safetensors'), parameters, POSITION),
+    'OUTPUT_WRITE',
+    /Cannot write .*checkpoint/,
+  )
+  assert.deepEqual(await readdir(folder), ['checkpoint.safetensors'])
 })
 
 test('a file of clips that was cut is made anew; one that is cut under way ends the run', async (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -75,13 +75,14 @@ test('after kill -9 the curve goes on as if nothing had happened', async (t) => 
 })
 
 test('a folder with a run of another model is refused', async (t) => {
-  const folder = await folderWith(t, { 'a.yaml': RECIPE, 'b.yaml': RECIPE.replace('width: 32', 'width: 64') })
+  const folder = await folderWith(t, { 'a.yaml': RECIPE, 'b.yaml': RECIPE.replace('size: 24', 'size: 36') })
   const first = start(['train', '--config', join(folder, 'a.yaml'), '--to', join(folder, 'run')])
   while (readLog(join(folder, 'run', 'log.jsonl')).length < 3 && first.child.exitCode === null) await wait(5)
   first.child.kill('SIGTERM')
   const stopped = await first.finished
   assert.equal(stopped.code, 130, stopped.stderr)
   assert.match(stopped.stdout, /^stopped; run the same command again to go on: /)
+  const clips = await readdir(join(folder, 'run', 'clips'))
   const { code, stderr } = await cli([
     'train',
     '--config',
@@ -91,4 +92,5 @@ test('a folder with a run of another model is refused', async (t) => {
   ])
   assert.equal(code, 2)
   assert.match(stderr, /CONFIG_INVALID.*another configuration/)
+  assert.deepEqual(await readdir(join(folder, 'run', 'clips')), clips, 'clips were made for nothing')
 })

@@ -65,12 +65,12 @@ export async function trainOnData(parts: DataTrainParts): Promise<TrainSummary> 
   if (!done) steps.prefetch(at.step)
   while (at.step < config.steps && !done && !signal?.aborted) {
     const started = performance.now()
-    const report = await steps.take(at.step)
     const step = at.step + 1
+    const report = await log.during({ total: step, stage: NAME, step }, () => steps.take(at.step))
     at = { ...at, step, total: step, seconds: at.seconds + (performance.now() - started) / 1000 }
     let scores: DataScores | undefined
     if (step === config.steps || step % config['validate-every'] === 0) {
-      scores = await steps.validate()
+      scores = await log.during({ total: step, stage: NAME, step }, () => steps.validate())
       const [score] = Object.values(scores) as [number]
       const better = score > at.bestScore
       at = { ...at, bestScore: Math.max(score, at.bestScore), waited: better ? 0 : at.waited + 1 }
