@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir } from 'node:fs/promises'
+import { cp, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -47,7 +47,8 @@ test('after kill -9 the curve goes on as if nothing had happened', async (t) => 
   assert.equal(whole.code, 0, whole.stderr)
 
   const log = join(folder, 'cut', 'log.jsonl')
-  await mkdir(join(folder, 'cut'))
+  // The same clips: x264 codes a scene a little otherwise now and then, on a busy machine.
+  await cp(join(folder, 'whole', 'clips'), join(folder, 'cut', 'clips'), { recursive: true })
   const stops = [5, 15]
   for (const stop of stops) {
     const { child, finished } = start(args('cut'))
