@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { writeWhole } from '../src/connect/files/atomic.js'
 import { makeOutputFolder } from '../src/connect/files/output-folder.js'
+import { isTaken } from '../src/connect/holder.js'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
 import { StanflowError } from '../src/errors.js'
 import { clipTokenizerJson } from '../src/model/embedded.js'
@@ -24,7 +25,7 @@ import type { Parameters } from '../src/train/parameters.js'
 import { type Resumed, runTraining, type StepAbout } from '../src/train/run.js'
 import { cutTokenizer } from '../src/train/tokenizer.js'
 import { validate } from '../src/train/validate.js'
-import { aloneIn, isTaken } from './run-folder.js'
+import { aloneIn } from './run-folder.js'
 import { heldOutSets, type SetHooks, trainingSets } from './training-sets.js'
 
 export interface AblateOptions {
@@ -103,7 +104,7 @@ export async function ablate(
         )
       } catch (error) {
         if (!isTaken(error)) throw error
-        hooks.onWait?.((error as Error).message)
+        hooks.onWait?.(error.message)
         await wait(LOOK_AGAIN_MS, undefined, signal && { signal }).catch(() => undefined)
       }
     }

@@ -7,6 +7,7 @@ import { outputError, systemCode } from '../src/connect/files/fs-errors.js'
 import { newRun } from '../src/connect/files/layout.js'
 import { takeLock } from '../src/connect/files/lock.js'
 import { makeOutputFolder } from '../src/connect/files/output-folder.js'
+import { isTaken } from '../src/connect/holder.js'
 import { StanflowError } from '../src/errors.js'
 import { type EncodeOptions, encodeFrames } from '../src/media/encode.js'
 import { openReader } from '../src/media/open-reader.js'
@@ -15,7 +16,6 @@ import { drawing } from '../src/scenes/draw.js'
 import { randomFrom } from '../src/scenes/random.js'
 import type { Scene } from '../src/scenes/scene.js'
 import { type ClipSet, openClipSet, shardBytes } from '../src/train/clips.js'
-import { isTaken } from './run-folder.js'
 
 /** Scenes as a model is trained on them: drawn, encoded as real video, decoded again. */
 export interface ShardRequest {

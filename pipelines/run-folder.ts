@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { LOCK, newRun } from '../src/connect/files/layout.js'
 import { takeLock } from '../src/connect/files/lock.js'
 import { makeOutputFolder } from '../src/connect/files/output-folder.js'
+import { isTaken } from '../src/connect/holder.js'
 import { StanflowError } from '../src/errors.js'
 
 /**
@@ -12,7 +13,7 @@ import { StanflowError } from '../src/errors.js'
 export async function aloneIn<T>(folder: string, work: () => Promise<T>): Promise<T> {
   await makeOutputFolder(folder)
   const lock = await takeLock(join(folder, LOCK), newRun()).catch((error: unknown) => {
-    if (!(error instanceof StanflowError) || error.code !== 'OUTPUT_LOCKED') throw error
+    if (!isTaken(error)) throw error
     const { message, hint, cause } = error
     throw new StanflowError('OUTPUT_LOCKED', `${folder} is taken: ${message}`, { hint, cause })
   })
@@ -22,6 +23,3 @@ export async function aloneIn<T>(folder: string, work: () => Promise<T>): Promis
     await lock.release()
   }
 }
-
-export const isTaken = (error: unknown): boolean =>
-  error instanceof StanflowError && error.code === 'OUTPUT_LOCKED'

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { writeWhole } from '../src/connect/files/atomic.js'
 import { corrupt, outputError, systemCode } from '../src/connect/files/fs-errors.js'
-import { makeOutputFolder } from '../src/connect/files/output-folder.js'
 import { StanflowError } from '../src/errors.js'
 
 const FILE = 'scenes.json'
@@ -23,11 +22,10 @@ export interface SceneSet {
 }
 
 /**
- * Makes a folder of scenes, or takes one of the same settings, which may grow; another set's videos are never taken for
+ * Begins a set of scenes in a folder, or takes one of the same settings, which may grow; another set's videos are never taken for
  * its own. @throws StanflowError OUTPUT_EXISTS where it is of other settings, of more scenes, or of unknown origin; OUTPUT_*
  */
 export async function openSceneFolder(to: string, set: SceneSet, files: readonly string[]): Promise<void> {
-  await makeOutputFolder(to)
   const before = await read(join(to, FILE))
   if (before === undefined) {
     const unknown = files.find((file) => existsSync(join(to, file)))

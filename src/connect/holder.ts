@@ -103,6 +103,10 @@ export async function lockedBy(holder: Holder, place: string, expires: string): 
   )
 }
 
+/** Whether a lock could not be had because somebody else has it. */
+export const isTaken = (error: unknown): error is StanflowError =>
+  error instanceof StanflowError && error.code === 'OUTPUT_LOCKED'
+
 export async function who(holder: Holder): Promise<string> {
   const { pid, host } = holder
   if (await isNear(holder)) return `Process ${pid}`

@@ -11,6 +11,10 @@ export interface Loss {
 
 export type TensorsByName = ReadonlyMap<string, Tensor>
 
+/** Parameters as they are now. */
+export const tensorsOf = (tf: Tf, parameters: Parameters): TensorsByName =>
+  new Map([...parameters].map(([name, { shape, value }]) => [name, tf.tensor(value, [...shape])]))
+
 const TRUNK = /^vision_model\.(embeddings|pre_layrnorm|encoder)/
 
 /**
@@ -41,8 +45,7 @@ export function gradientsOf(
   const parts: Record<string, number> = {}
   const gradients = new Map<string, Float32Array>()
   tf.tidy(() => {
-    const tensors = new Map<string, Tensor>()
-    for (const [name, { shape, value }] of parameters) tensors.set(name, tf.tensor(value, [...shape]))
+    const tensors = tensorsOf(tf, parameters)
     const loose = lossOf(tensors)
     let details: Loss['parts'] = {}
     const graded = tf.valueAndGrads((...given: Tensor[]) => {

@@ -103,12 +103,12 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
         if (signal?.aborted) break
         const started = performance.now()
         const batch = await batches.take(stage, at.step)
-        const next = { total: at.total + 1, stage: stage.name, step: at.step + 1 }
-        const report = await log.during(next, () => trainer.step(stage, at.step, batch))
+        const here = { total: at.total + 1, stage: stage.name, step: at.step + 1 }
+        const report = await log.during(here, () => trainer.step(stage, at.step, batch))
         at = {
           ...at,
-          step: at.step + 1,
-          total: at.total + 1,
+          step: here.step,
+          total: here.total,
           seconds: at.seconds + (performance.now() - started) / 1000,
         }
         const { step } = at
@@ -117,7 +117,7 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
         if (last || step % config['validate-every'] === 0) {
           const branch = stage.kind === 'clips'
           const held = { sets: parts.validation, tokenizer, branch }
-          scores = await log.during(next, () => validate(tf, net, parameters, held))
+          scores = await log.during(here, () => validate(tf, net, parameters, held))
           const score = scores.appearance + (scores.motion ?? 0) + (scores.order ?? 0)
           const better = score > at.stageBest
           at = { ...at, stageBest: Math.max(score, at.stageBest), waited: better ? 0 : at.waited + 1 }
@@ -129,11 +129,11 @@ export async function runTraining(parts: TrainParts): Promise<TrainSummary> {
           if (stage.patience !== undefined && at.waited >= stage.patience) at = { ...at, step: stage.steps }
         }
         const { loss, parts: of, rate, gradient } = report
-        const line = { total: at.total, stage: stage.name, step, loss, ...of, rate, gradient }
+        const line = { ...here, loss, ...of, rate, gradient }
         log.write({ ...line, seconds: Number(at.seconds.toFixed(2)), ...(scores && { scores }) })
         parts.onStep?.({
           ...report,
-          ...{ stage: stage.name, step, steps: stage.steps, total: at.total, totalSteps },
+          ...{ ...here, steps: stage.steps, totalSteps },
           ...(scores && { scores }),
         })
         if (performance.now() - saved > config['checkpoint-seconds'] * 1000) {

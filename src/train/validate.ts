@@ -5,8 +5,10 @@ import { MOTION_NAMES, reversed } from '../scenes/vocabulary.js'
 import { tokenise } from './batches.js'
 import type { ClipSet } from './clips.js'
 import { requireFiniteVectors } from './diverged.js'
+import { tensorsOf } from './gradients.js'
 import { Forward, type Network } from './network.js'
 import type { Parameters } from './parameters.js'
+import { readVectors } from './vectors.js'
 
 /** 0..1 each. */
 export interface Scores {
@@ -36,9 +38,7 @@ export function validate(
   parameters: Parameters,
   { sets, tokenizer, branch }: { sets: ValidationSets; tokenizer: TextTokenizer; branch: boolean },
 ): Scores {
-  const weights = new Map(
-    [...parameters].map(([name, { value, shape }]) => [name, tf.tensor(value, [...shape])]),
-  )
+  const weights = tensorsOf(tf, parameters)
   try {
     const forward = new Forward(tf, net, weights)
     const text = (texts: readonly string[]): Float32Array =>
@@ -85,12 +85,7 @@ function embed(tf: Tf, net: Network, forward: Forward, set: ClipSet, branch: boo
   return all
 }
 
-function read(tf: Tf, compute: () => Tensor): Float32Array {
-  const tensor = tf.tidy(compute)
-  const data = tensor.dataSync() as Float32Array
-  tensor.dispose()
-  return requireFiniteVectors(data)
-}
+const read = (tf: Tf, compute: () => Tensor): Float32Array => requireFiniteVectors(readVectors(tf, compute))
 
 function dot(a: Float32Array, n: number, b: Float32Array, m: number, dim: number): number {
   let sum = 0

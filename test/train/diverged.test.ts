@@ -12,6 +12,7 @@ import { readLog } from '../../src/train/log.js'
 import { parameter } from '../../src/train/parameters.js'
 import { folderWith } from '../config/folder.js'
 import { cli } from '../support/cli.js'
+import { TINY } from './tiny.js'
 
 const diverged = (error: unknown): boolean =>
   error instanceof StanflowError && error.code === 'TRAIN_DIVERGED' && /[Ll]ower the rate/.test(error.hint)
@@ -39,7 +40,7 @@ test('a gradient or a loss that is not finite ends the step before anything is c
 const SCENES = `
 threads: 1
 frames: 2
-model: { size: 24, patch: 12, width: 32, layers: 2, heads: 2, text-width: 32, text-layers: 1, dim: 32, depth: 1 }
+${TINY}
 data: { train: 60, validation: 6, side: 48 }
 validate-every: 1
 stages:

@@ -8,12 +8,13 @@ import { toHalf } from '../../src/train/half.js'
 import { readLog } from '../../src/train/log.js'
 import { folderWith } from '../config/folder.js'
 import { cli } from '../support/cli.js'
+import { TINY } from './tiny.js'
 
 /** The second stage cannot change a score: its rate is too low. */
 const RECIPE = `
 threads: 1
 frames: 2
-model: { size: 24, patch: 12, width: 32, layers: 2, heads: 2, text-width: 32, text-layers: 1, dim: 32, depth: 1 }
+${TINY}
 data: { train: 60, validation: 6, side: 48 }
 validate-every: 2
 stages:

@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { train } from '../../pipelines/train.js'
 import { folderWith } from '../config/folder.js'
+import { TINY } from './tiny.js'
 
 const RECIPE = `
 threads: 1
 frames: 2
-model: { size: 24, patch: 12, width: 32, layers: 2, heads: 2, text-width: 32, text-layers: 1, dim: 32, depth: 1 }
+${TINY}
 data: { train: 60, validation: 6, side: 48 }
 stages:
   - { name: a, kind: clips, steps: 1, batch: 2, rate: 0.001 }

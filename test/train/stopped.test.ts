@@ -7,11 +7,12 @@ import { readCheckpoint } from '../../src/train/checkpoint.js'
 import { readLog } from '../../src/train/log.js'
 import { folderWith } from '../config/folder.js'
 import { cli, type Running, start } from '../support/cli.js'
+import { TINY } from './tiny.js'
 
 const RECIPE = `
 threads: 1
 frames: 2
-model: { size: 24, patch: 12, width: 32, layers: 2, heads: 2, text-width: 32, text-layers: 1, dim: 32, depth: 1 }
+${TINY}
 data: { train: 2000, validation: 6, side: 48 }
 validate-every: 1
 checkpoint-seconds: 0.0001

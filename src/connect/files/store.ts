@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { StanflowError } from '../../errors.js'
 import { NEVER, persist } from '../../persist.js'
 import type { Blobs } from '../blobs.js'
+import { isTaken } from '../holder.js'
 import type { Recipe, Relabel, ResultFormat } from '../store.js'
 import { completePart, missingIn, type Wanted } from './complete.js'
 import { DeadLetters, readDeadLetterFiles } from './dead-letters.js'
@@ -128,8 +129,7 @@ const TURNS = 2400
 async function inTurn(blobs: Blobs, run: string, change: () => Promise<void>): Promise<void> {
   for (let turn = 1; ; turn++) {
     const lock = await blobs.lock(REWRITE_LOCK, run).catch((error: unknown) => {
-      const isTaken = error instanceof StanflowError && error.code === 'OUTPUT_LOCKED'
-      if (!isTaken || turn === TURNS) throw error
+      if (!isTaken(error) || turn === TURNS) throw error
       return undefined
     })
     if (lock === undefined) {

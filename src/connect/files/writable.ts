@@ -3,7 +3,6 @@ import { open, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { makeFolder } from '../../disk/folder.js'
 import { StanflowError } from '../../errors.js'
-
 import { outputError } from './fs-errors.js'
 
 /**

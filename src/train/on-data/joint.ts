@@ -1,8 +1,9 @@
 import type { Tensor, Tf } from '../../engine/tfjs/algebra.js'
-import { type Gradients, gradientsOf, MeanGradients, type TensorsByName, throughTrunk } from '../gradients.js'
+import { type Gradients, gradientsOf, MeanGradients, tensorsOf, throughTrunk } from '../gradients.js'
 import { Forward, type Network } from '../network.js'
 import { branchNoise } from '../noise.js'
 import type { Parameter, Parameters } from '../parameters.js'
+import { readVectors } from '../vectors.js'
 import { truths } from './batch.js'
 import { captionLoss, type DataBatch } from './loss.js'
 import type { DataPart } from './step.js'
@@ -17,7 +18,9 @@ export function jointGradients(
   parameters: Parameters,
   parts: readonly DataPart[],
 ): Gradients {
-  const seen = parts.map((part) => embedded(tf, net, parameters, part))
+  const now = tensorsOf(tf, parameters)
+  const seen = parts.map((part) => embedded(tf, new Forward(tf, net, now), part))
+  tf.dispose([...now.values()])
   const clips = parts.flatMap(({ batch }) => captionsOf(batch).clips)
   const scale = parameters.get('logit_scale') as Parameter
   const { loss, video, texts, logit } = byEmbeddings(tf, net, scale, seen, truths(clips))
@@ -56,18 +59,13 @@ interface Embedded {
   readonly texts: Float32Array
 }
 
-function embedded(tf: Tf, net: Network, parameters: Parameters, { batch, noise }: DataPart): Embedded {
-  const read = (compute: (forward: Forward) => Tensor): Float32Array => {
-    const tensor = tf.tidy(() => compute(new Forward(tf, net, tensorsOf(tf, parameters))))
-    const data = tensor.dataSync() as Float32Array
-    tensor.dispose()
-    return data
-  }
+function embedded(tf: Tf, forward: Forward, { batch, noise }: DataPart): Embedded {
   return {
-    video: read((forward) => {
-      return forward.clips(forward.trunk(batch.pixels), branchNoise(tf, noise, noise.seed)).video
-    }),
-    texts: read((forward) => forward.texts(captionsOf(batch).texts)),
+    video: readVectors(
+      tf,
+      () => forward.clips(forward.trunk(batch.pixels), branchNoise(tf, noise, noise.seed)).video,
+    ),
+    texts: readVectors(tf, () => forward.texts(captionsOf(batch).texts)),
   }
 }
 
@@ -108,9 +106,6 @@ function byEmbeddings(
   const [video, texts, logit] = given as [Float32Array, Float32Array, Float32Array]
   return { loss, video, texts, logit: logit[0] as number }
 }
-
-const tensorsOf = (tf: Tf, parameters: Parameters): TensorsByName =>
-  new Map([...parameters].map(([name, { shape, value }]) => [name, tf.tensor(value, [...shape])]))
 
 const captionsOf = ({ captions }: DataBatch): NonNullable<DataBatch['captions']> =>
   captions as NonNullable<DataBatch['captions']>

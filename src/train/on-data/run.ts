@@ -66,11 +66,12 @@ export async function trainOnData(parts: DataTrainParts): Promise<TrainSummary> 
   while (at.step < config.steps && !done && !signal?.aborted) {
     const started = performance.now()
     const step = at.step + 1
-    const report = await log.during({ total: step, stage: NAME, step }, () => steps.take(at.step))
+    const here = { total: step, stage: NAME, step }
+    const report = await log.during(here, () => steps.take(at.step))
     at = { ...at, step, total: step, seconds: at.seconds + (performance.now() - started) / 1000 }
     let scores: DataScores | undefined
     if (step === config.steps || step % config['validate-every'] === 0) {
-      scores = await log.during({ total: step, stage: NAME, step }, () => steps.validate())
+      scores = await log.during(here, () => steps.validate())
       const [score] = Object.values(scores) as [number]
       const better = score > at.bestScore
       at = { ...at, bestScore: Math.max(score, at.bestScore), waited: better ? 0 : at.waited + 1 }
@@ -81,17 +82,9 @@ export async function trainOnData(parts: DataTrainParts): Promise<TrainSummary> 
       done = isDone()
     }
     const { loss, rate, gradient } = report
-    const line = {
-      total: step,
-      stage: NAME,
-      step,
-      loss,
-      rate,
-      gradient,
-      seconds: Number(at.seconds.toFixed(2)),
-    }
+    const line = { ...here, loss, rate, gradient, seconds: Number(at.seconds.toFixed(2)) }
     log.write({ ...line, ...(scores && { scores }) })
-    const told = { stage: NAME, step, steps: config.steps, total: step, totalSteps: config.steps }
+    const told = { ...here, steps: config.steps, totalSteps: config.steps }
     parts.onStep?.({ ...report, ...told, ...(scores && { scores }) })
     if (performance.now() - saved > config['checkpoint-seconds'] * 1000) {
       await saveCheckpoint(checkpoint, parameters, at)

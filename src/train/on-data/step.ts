@@ -1,10 +1,11 @@
 import type { Tensor, Tf } from '../../engine/tfjs/algebra.js'
 import type { Texts } from '../batches.js'
 import { requireFiniteVectors } from '../diverged.js'
-import { type Gradients, gradientsOf, throughTrunk } from '../gradients.js'
+import { type Gradients, gradientsOf, tensorsOf, throughTrunk } from '../gradients.js'
 import { Forward, type Network } from '../network.js'
 import { branchNoise, type NoiseRates } from '../noise.js'
 import type { Parameters } from '../parameters.js'
+import { readVectors } from '../vectors.js'
 import { type DataBatch, dataLoss } from './loss.js'
 
 /** Tensors that texts' embeddings depend on: where all of them are frozen, no gradient goes through. */
@@ -49,16 +50,9 @@ export interface Embedder {
 }
 
 export function embedder(tf: Tf, net: Network, parameters: Parameters): Embedder {
-  const weights = new Map(
-    [...parameters].map(([name, { value, shape }]) => [name, tf.tensor(value, [...shape])]),
-  )
+  const weights = tensorsOf(tf, parameters)
   const forward = new Forward(tf, net, weights)
-  const read = (compute: () => Tensor): Float32Array => {
-    const tensor = tf.tidy(compute)
-    const data = tensor.dataSync() as Float32Array
-    tensor.dispose()
-    return requireFiniteVectors(data)
-  }
+  const read = (compute: () => Tensor): Float32Array => requireFiniteVectors(readVectors(tf, compute))
   return {
     clips: (pixels) => read(() => forward.clips(forward.trunk(pixels)).video),
     texts: (texts) => read(() => forward.texts(texts)),
