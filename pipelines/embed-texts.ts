@@ -9,7 +9,7 @@ export interface EmbedTexts {
   readonly model: LoadedModel
   readonly cache: VectorCache
   readonly signal: AbortSignal
-  /** Texts that the model had to read. */
+  /** Texts that were not in the cache; a label is one, whatever its prompts. */
   readonly onEncoded: (count: number) => void
 }
 
@@ -56,7 +56,7 @@ export async function embedClasses(
       key,
       vectors.map((text) => ({ text })),
     )
-    onEncoded(labels.length * prompts.length)
+    onEncoded(labels.length)
   }
   return new Map(labels.map((label, n) => [label, (vectors as Float32Array[])[n] as Float32Array]))
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { rename } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeWhole } from '../src/connect/files/atomic.js'
+import { outputError, systemCode } from '../src/connect/files/fs-errors.js'
 import { type EncodeOptions, encodeFrames } from '../src/media/encode.js'
 import { drawing } from '../src/scenes/draw.js'
 import type { Split } from '../src/scenes/scene.js'
@@ -132,8 +133,13 @@ async function writeScene(
   coding: EncodeOptions,
 ): Promise<void> {
   const unfinished = join(dir, `.unfinished-${file}`)
-  await encodeFrames(unfinished, coding, { width: side, height: side, rate: RATE, frames: pictures() })
-  await rename(unfinished, join(dir, file))
+  try {
+    await encodeFrames(unfinished, coding, { width: side, height: side, rate: RATE, frames: pictures() })
+    await rename(unfinished, join(dir, file))
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw systemCode(error) === undefined ? error : outputError(join(dir, file), error)
+  }
 
   function* pictures(): Generator<Uint8Array> {
     const picture = new Uint8Array(side * side * 3)

@@ -61,7 +61,7 @@ async function run({ config, to, trunk, json = false }: Flags): Promise<void> {
         onTrial: (name, trial) => tell(table(outcomeTable([{ name, trials: [trial] }])).at(-1) ?? ''),
       },
     )
-    line.clear()
+    line.end()
     if (json) process.stdout.write(`${JSON.stringify({ outcomes, finished, to })}\n`)
     else {
       process.stdout.write(`${table(outcomeTable(outcomes), [1, 2, 3, 4, 5, 6]).join('\n')}\n`)
@@ -70,10 +70,11 @@ async function run({ config, to, trunk, json = false }: Flags): Promise<void> {
     if (!finished) process.exitCode = 130
   } catch (error) {
     if (!drain.signal.aborted || error !== drain.signal.reason) throw error
+    line.end()
     tell(STOPPED)
     process.exitCode = 130
   } finally {
-    line.clear()
+    line.end()
     drain.release()
   }
 }

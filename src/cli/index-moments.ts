@@ -118,7 +118,7 @@ async function once(options: IndexOptions, config: Config): Promise<IndexSummary
       onProgress: ({ clips, read, of }) => line.show(`${plural(clips, 'clip')} new, ${read} of ${of} read`),
     })
   } finally {
-    line.clear()
+    line.end()
     drain.release()
   }
 }

@@ -6,6 +6,8 @@ export class ProgressLine {
   readonly #json: boolean
   #last = Number.NEGATIVE_INFINITY
   #drawn = false
+  /** Came too soon after another for a log. */
+  #unsaid: string | undefined
 
   constructor(json: boolean) {
     this.#json = json
@@ -14,8 +16,11 @@ export class ProgressLine {
   show(text: string): void {
     const now = performance.now()
     const redraws = process.stderr.isTTY === true
-    if (this.#json || now - this.#last < (redraws ? DRAW_MS : PLAIN_MS)) return
+    if (this.#json) return
+    this.#unsaid = redraws ? undefined : text
+    if (now - this.#last < (redraws ? DRAW_MS : PLAIN_MS)) return
     this.#last = now
+    this.#unsaid = undefined
     this.#drawn = redraws
     process.stderr.write(
       redraws ? `\r${text.slice(0, (process.stderr.columns ?? 80) - 1)}\x1b[K` : `${text}\n`,
@@ -25,5 +30,12 @@ export class ProgressLine {
   clear(): void {
     if (this.#drawn) process.stderr.write('\r\x1b[K')
     this.#drawn = false
+  }
+
+  /** Nothing comes any more: a log gets what was last. */
+  end(): void {
+    this.clear()
+    if (this.#unsaid !== undefined) process.stderr.write(`${this.#unsaid}\n`)
+    this.#unsaid = undefined
   }
 }

@@ -5,6 +5,7 @@ import { wholeNumber } from './flags.js'
 import { plural, printable } from './format.js'
 import { ProgressLine } from './line.js'
 import { bar } from './progress-lines.js'
+import { CountRate } from './rates.js'
 import { drainOnSignals } from './signals.js'
 
 const EXAMPLES = `
@@ -48,16 +49,18 @@ export function addScenesCommand(program: Command): void {
 async function run({ json = false, ...options }: Flags): Promise<void> {
   const { writeScenes } = await import('../../pipelines/scenes.js')
   const line = new ProgressLine(json)
+  const rate = new CountRate('scenes')
   const drain = drainOnSignals(() => line.clear())
   try {
     const summary = await writeScenes(
       { ...options, side: options.side + (options.side % 2) },
       {
         signal: drain.signal,
-        onProgress: (done, of) => line.show(`${bar(done / of, 20)} ${done} of ${plural(of, 'scene')}`),
+        onProgress: (done, of) =>
+          line.show(`${bar(done / of, 20)} ${done} of ${plural(of, 'scene')}  ${rate.tell(done, of)}`),
       },
     )
-    line.clear()
+    line.end()
     const { videos, kept, captions } = summary
     process.stdout.write(
       json
@@ -66,10 +69,11 @@ async function run({ json = false, ...options }: Flags): Promise<void> {
     )
   } catch (error) {
     if (!drain.signal.aborted || error !== drain.signal.reason) throw error
+    line.end()
     process.stderr.write('stopped; run the same command again to go on\n')
     process.exitCode = 130
   } finally {
-    line.clear()
+    line.end()
     drain.release()
   }
 }

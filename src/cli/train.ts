@@ -47,6 +47,7 @@ async function run({ config, to, plot = false, json = false }: Flags): Promise<v
   const line = new ProgressLine(json)
   const drain = drainOnSignals(() => line.show('stopping'))
   const lines = new TrainLines()
+  let took = 0
   const tell = (text: string): void => {
     line.clear()
     if (!json) process.stderr.write(`${text}\n`)
@@ -65,20 +66,23 @@ async function run({ config, to, plot = false, json = false }: Flags): Promise<v
         onFailure: (path, message) => tell(`passed over ${printable(path)}: ${printable(message)}`),
         onResume: (at) => tell(resumedLine(at)),
         onStep: (about) => {
+          took++
           line.show(lines.step(about))
           if (about.scores !== undefined) tell(scoreLine(about))
         },
       },
     )
-    line.clear()
-    process.stdout.write(json ? `${JSON.stringify({ ...summary, to })}\n` : `${summaryLine(summary, to)}\n`)
+    line.end()
+    const told = json ? JSON.stringify({ ...summary, to }) : summaryLine(summary, took, to)
+    process.stdout.write(`${told}\n`)
     if (!summary.finished) process.exitCode = 130
   } catch (error) {
     if (!drain.signal.aborted || error !== drain.signal.reason) throw error
+    line.end()
     tell(STOPPED)
     process.exitCode = 130
   } finally {
-    line.clear()
+    line.end()
     drain.release()
   }
 }
@@ -90,7 +94,9 @@ function scoreLine({ stage, step, scores }: StepAbout): string {
   return `${stage} ${step}: ${told.join(', ')}`
 }
 
-function summaryLine({ steps, seconds, finished, bytes }: TrainSummary, to: string): string {
-  const state = finished ? 'trained' : `${STOPPED}:`
+/** `took`: steps of this sitting. */
+function summaryLine({ steps, seconds, finished, bytes }: TrainSummary, took: number, to: string): string {
+  const done = took > 0 ? 'trained' : 'nothing left to do: trained'
+  const state = finished ? done : `${STOPPED}:`
   return `${state} ${plural(steps, 'step')} in ${formatDuration(seconds)}, model in ${printable(to)}/model (${formatBytes(bytes)})`
 }

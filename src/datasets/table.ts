@@ -108,13 +108,23 @@ function linesOf(file: string, content: string): Sifted<Line> {
 }
 
 function lineOf(row: unknown): Line | Unreadable {
-  const { success, data } = Line.safeParse(row)
-  if (!success || data.path === undefined) return new Unreadable('there is no path, or a field is no text')
+  const { success, data, error } = Line.safeParse(row)
+  if (!success) return new Unreadable(wrong(error))
+  if (data.path === undefined) return new Unreadable('there is no path')
   if (data.captions.length === 0 && data.label === undefined)
     return new Unreadable('there is neither a text nor a label')
   if (data.start !== undefined && (data.end === undefined || data.end <= data.start))
     return new Unreadable('a start needs an end after it')
   return data
+}
+
+function wrong({ issues }: z.ZodError): string {
+  const [field] = issues[0]?.path ?? []
+  if (field === undefined) return 'it is no object in {}'
+  if (field === 'captions') return 'captions is no list of texts'
+  return field === 'start' || field === 'end'
+    ? `${field} is no number of seconds`
+    : `${String(field)} is no text`
 }
 
 function* jsonRows(content: string): Generator<Placed<unknown>> {

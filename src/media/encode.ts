@@ -8,19 +8,19 @@ import {
 } from 'node-av/constants'
 import { Codec, CodecContext, Dictionary, FilterGraph, FormatContext, Frame, Log, Packet } from 'node-av/lib'
 import { StanflowError } from '../errors.js'
-import { check } from './encode/check.js'
+import { check, checkWritten } from './encode/check.js'
 import { type Feeder, feeder } from './encode/feeder.js'
 import { type DrawnFrames, ENCODERS, type EncodeOptions, type RenderOptions } from './encode/options.js'
 import { configure, displayMatrix, drain, openSource } from './encode/stream.js'
 
 export type { DrawnFrames, EncodeOptions, RenderOptions, VideoCodec } from './encode/options.js'
 
-/** Renders a video file; the container follows the extension. Works without an ffmpeg program. @throws StanflowError MEDIA_UNSUPPORTED */
+/** Renders a video file; the container follows the extension. Works without an ffmpeg program. @throws StanflowError MEDIA_UNSUPPORTED; the system's error where the disk is full or refuses */
 export function renderVideo(path: string, options: RenderOptions): Promise<void> {
   return encode(path, options, options.filter, undefined)
 }
 
-/** Encodes pictures into a video file, as `renderVideo` does. @throws StanflowError MEDIA_UNSUPPORTED */
+/** Encodes pictures into a video file, as `renderVideo` does, and throws what it does. */
 export function encodeFrames(path: string, options: EncodeOptions, drawn: DrawnFrames): Promise<void> {
   const { width, height, rate } = drawn
   const input = `buffer=video_size=${width}x${height}:pix_fmt=rgb24:time_base=1/${rate}:frame_rate=${rate}`
@@ -63,8 +63,8 @@ async function encode(
         AV_PKT_DATA_DISPLAYMATRIX,
         displayMatrix(options.rotation, options.mirrored ?? false),
       )
-    check(await output.openOutput(), `cannot write ${path}`)
-    check(
+    checkWritten(await output.openOutput(), `cannot write ${path}`)
+    checkWritten(
       await output.writeHeader(Dictionary.fromObject({ ...options.containerOptions })),
       `cannot write ${path}`,
     )
@@ -86,7 +86,7 @@ async function encode(
     }
     await encoder.sendFrame(null)
     await drain(encoder, packet, stream, output)
-    check(await output.writeTrailer(), `cannot finish ${path}`)
+    checkWritten(await output.writeTrailer(), `cannot finish ${path}`)
     await output.closeOutput()
   } finally {
     feed?.free()

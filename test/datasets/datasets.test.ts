@@ -195,9 +195,25 @@ describe('a broken line ends nothing: it is told, and the rest counts', () => {
     assert.deepEqual(broken(set), [
       ['line 3', 'it is not JSON'],
       ['line 4', 'there is neither a text nor a label'],
-      ['line 5', 'there is no path, or a field is no text'],
+      ['line 5', 'it is no object in {}'],
     ])
     assert.equal(set.broken?.[0]?.file, join(dir, 'some.jsonl'))
+  })
+
+  test('a line says which of its fields is wrong', async () => {
+    const rows = [
+      ...['{"path": "real.mp4", "text": "one"}', '{"text": "two"}', '{"path": "real.mp4", "text": 3}'],
+      ...['{"path": "real.mp4", "captions": "four"}', '{"path": "real.mp4", "captions": ["five", 5]}'],
+      ...['{"path": "real.mp4", "text": "six", "end": "late"}', '["real.mp4"]'],
+    ]
+    assert.deepEqual(broken(await openDataSet({ data: await annotated('fields.jsonl', rows.join('\n')) })), [
+      ['line 2', 'there is no path'],
+      ['line 3', 'text is no text'],
+      ['line 4', 'captions is no list of texts'],
+      ['line 5', 'captions is no list of texts'],
+      ['line 6', 'end is no number of seconds'],
+      ['line 7', 'it is no object in {}'],
+    ])
   })
 
   test('a CSV: wrong fields, quotes that nobody closes, fields of several lines', async () => {
@@ -219,7 +235,7 @@ describe('a broken line ends nothing: it is told, and the rest counts', () => {
     assert.deepEqual(broken(set), [
       ['line 3', 'a quote is opened and not closed'],
       ['line 4', "its fields are 3, the header's are 2"],
-      ['line 8', 'there is no path, or a field is no text'],
+      ['line 8', 'there is no path'],
       ['line 9', 'a quote is opened and not closed'],
       ['line 10', 'a quote is opened and not closed'],
     ])
@@ -228,7 +244,7 @@ describe('a broken line ends nothing: it is told, and the rest counts', () => {
   test('a sound CSV has its lines numbered as an editor has them', async () => {
     const rows = 'path,text\nreal.mp4,"one\ntwo"\n\n,three\n'
     assert.deepEqual(broken(await openDataSet({ data: await annotated('lines.csv', rows) })), [
-      ['line 5', 'there is no path, or a field is no text'],
+      ['line 5', 'there is no path'],
     ])
   })
 
@@ -312,7 +328,7 @@ describe('a broken line ends nothing: it is told, and the rest counts', () => {
     const twice = [...(set.broken ?? []), ...((await openDataSet({ data })).broken ?? [])]
     assert.deepEqual(brokenLines(twice), [
       '1 line of the annotations not read:',
-      '  told.jsonl, line 2: there is no path, or a field is no text',
+      '  told.jsonl, line 2: there is no path',
     ])
   })
 })

@@ -3,8 +3,10 @@ import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type ScenesOptions, writeScenes } from '../../pipelines/scenes.js'
+import { openReader } from '../../src/media/open-reader.js'
 import { taskScenes } from '../../src/scenes/sets.js'
 import { folderWith } from '../config/folder.js'
+import { smallDisk } from '../support/small-disk.js'
 
 const SET = { task: 'motion', split: 'test', seed: 1, count: 3, side: 32 } as const
 
@@ -83,4 +85,22 @@ test('two at once in one folder: one has it, the other is told', async (t) => {
   const [refused, ...others] = both.filter((one) => one.status === 'rejected')
   assert.deepEqual([refused?.reason.code, others.length], ['OUTPUT_LOCKED', 0])
   assert.equal((await readdir(to)).filter((name) => name.startsWith('.')).length, 0)
+})
+
+test('a full disk is told as one, and leaves no half video; with room again the set goes on', async (t) => {
+  const disk = await smallDisk(t, '60k')
+  if (disk === undefined) return
+  const set = { ...SET, count: 5, side: 160, to: join(disk.dir, 'scenes') }
+  await assert.rejects(writeScenes(set), { code: 'OUTPUT_FULL', message: /the disk is full/ })
+  assert.deepEqual(
+    (await readdir(set.to)).filter((name) => name.startsWith('.unfinished')),
+    [],
+  )
+  await disk.resize('4m')
+  const whole = await writeScenes(set)
+  assert.ok(whole.videos === 5 && whole.kept > 0, `${whole.kept} kept`)
+  const reader = await openReader('node-av')
+  t.after(() => reader.reader.close())
+  for (const name of (await readdir(set.to)).filter((file) => !/json/.test(file) && !file.startsWith('.')))
+    assert.equal((await reader.reader.probe(join(set.to, name))).timestamps.length, 24, name)
 })

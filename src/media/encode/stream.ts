@@ -1,7 +1,7 @@
 import { AV_CODEC_FLAG_GLOBAL_HEADER, AVFMT_GLOBALHEADER } from 'node-av/constants'
 import type { CodecContext, FilterContext, FilterGraph, FormatContext, Packet, Stream } from 'node-av/lib'
 import { StanflowError } from '../../errors.js'
-import { check } from './check.js'
+import { check, checkWritten } from './check.js'
 import type { EncodeOptions } from './options.js'
 
 /** The graph's one output. */
@@ -47,7 +47,7 @@ export async function drain(
     if (packet.duration === 0n && num > 0)
       packet.duration = BigInt(Math.round((den * timeBase.den) / (num * timeBase.num)))
     packet.rescaleTs(timeBase, stream.timeBase)
-    check(await output.interleavedWriteFrame(packet), 'a packet is refused')
+    checkWritten(await output.interleavedWriteFrame(packet), 'a packet is refused')
   }
 }
 

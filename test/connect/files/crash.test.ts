@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { makeFolder } from '../../../src/disk/folder.js'
 import { StanflowError } from '../../../src/errors.js'
+import { smallDisk } from '../../support/small-disk.js'
 import { clips, inFolder, open, sql, store, stored, tree, video } from './support.js'
 import { clipsIn, contentIn, nameOf, VIDEOS } from './writer.js'
 
@@ -176,32 +177,23 @@ test('files larger than the user may write end the run with OUTPUT_FULL, and not
   }))
 
 test('a full disk ends the run with OUTPUT_FULL; with room again the next run goes on', async (t) => {
-  await inFolder(async (dir) => {
-    try {
-      await run('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', dir])
-    } catch {
-      t.skip('no small disk could be mounted here (that needs root)')
-      return
-    }
-    try {
-      const { stdout } = await run(process.execPath, [WRITER, 'fill', dir])
-      assert.equal(stdout, 'OUTPUT_FULL')
-      assert.deepEqual(await temporary(dir), [])
-      const before = await stored(dir)
-      assert.ok(Object.keys(before).length > 0)
-      assert.ok(Object.values(before).every((indices) => indices.length === 200))
-      await run('mount', ['-o', 'remount,size=4m', dir])
-      const results = await open(dir)
-      assert.equal(results.progress(video(nameOf(0))).done, true)
-      await store(results, video('later.mp4'), 200)
-      await results.close()
-      assert.deepEqual(await stored(dir), {
-        ...before,
-        'later.mp4': Array.from({ length: 200 }, (_, i) => i),
-      })
-    } finally {
-      await run('umount', [dir])
-    }
+  const disk = await smallDisk(t, '400k')
+  if (disk === undefined) return
+  const { dir } = disk
+  const { stdout } = await run(process.execPath, [WRITER, 'fill', dir])
+  assert.equal(stdout, 'OUTPUT_FULL')
+  assert.deepEqual(await temporary(dir), [])
+  const before = await stored(dir)
+  assert.ok(Object.keys(before).length > 0)
+  assert.ok(Object.values(before).every((indices) => indices.length === 200))
+  await disk.resize('4m')
+  const results = await open(dir)
+  assert.equal(results.progress(video(nameOf(0))).done, true)
+  await store(results, video('later.mp4'), 200)
+  await results.close()
+  assert.deepEqual(await stored(dir), {
+    ...before,
+    'later.mp4': Array.from({ length: 200 }, (_, i) => i),
   })
 })
 
