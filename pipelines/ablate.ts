@@ -39,8 +39,6 @@ export interface AblateOptions {
 export interface AblateHooks extends SetHooks {
   /** A run goes on that was stopped or killed. */
   readonly onResume?: (run: string, at: Resumed) => void
-  /** Another process trains the trunk that this one waits for. */
-  readonly onWait?: (why: string) => void
   readonly onStep?: (run: string, about: StepAbout) => void
   readonly onTrial?: (name: string, trial: Trial) => void
 }

@@ -32,6 +32,8 @@ export interface ShardRequest {
   readonly jitter: boolean
   /** Clips that are there: of shards made before, by this process or by others; then while they are drawn and encoded. */
   readonly onProgress?: (clips: number) => void
+  /** All that is missing is being made by others; `why` names one of them. */
+  readonly onWait?: (why: string) => void
   readonly signal?: AbortSignal
 }
 
@@ -84,7 +86,7 @@ const isMissing = ({ file, bytes }: Shard): boolean =>
 const LOOK_AGAIN_MS = 250
 
 async function makeMissing(shards: readonly Shard[], request: ShardRequest): Promise<void> {
-  const { signal, onProgress } = request
+  const { signal, onProgress, onWait } = request
   let missing = shards.filter(isMissing)
   if (missing.length === 0) return
   const others = (shard?: Shard): number =>
@@ -94,33 +96,43 @@ async function makeMissing(shards: readonly Shard[], request: ShardRequest): Pro
   try {
     while (missing.length > 0) {
       let made = 0
+      let taken: string | undefined
       for (const shard of missing) {
         signal?.throwIfAborted()
         const before = others(shard)
         const told = (clips: number): void => onProgress?.(before + clips)
-        if (await makeAlone(shard, reader, { ...request, onProgress: told })) made++
+        const by = await makeAlone(shard, reader, { ...request, onProgress: told })
+        if (by === undefined) made++
+        else taken = by.message
       }
+      const before = missing.length
       missing = missing.filter(isMissing)
-      onProgress?.(others())
+      if (missing.length < before) onProgress?.(others())
       // What is left is being made by others; by nobody, where one of them was killed.
-      if (made === 0 && missing.length > 0)
+      if (made === 0 && missing.length > 0) {
+        if (taken !== undefined && missing.length === before) onWait?.(taken)
         await wait(LOOK_AGAIN_MS, undefined, signal && { signal }).catch(() => undefined)
+      }
     }
   } finally {
     await reader.close()
   }
 }
 
-/** False where another process makes it. */
-async function makeAlone(shard: Shard, reader: VideoReader, request: ShardRequest): Promise<boolean> {
+/** What says that another process makes it, where one does. */
+async function makeAlone(
+  shard: Shard,
+  reader: VideoReader,
+  request: ShardRequest,
+): Promise<StanflowError | undefined> {
   const lock = await takeLock(`${shard.file}.lock`, newRun()).catch((error: unknown) => {
-    if (isTaken(error)) return undefined
+    if (isTaken(error)) return error
     throw error
   })
-  if (lock === undefined) return false
+  if (lock instanceof StanflowError) return lock
   try {
     if (isMissing(shard)) await makeShard(shard, reader, request)
-    return true
+    return undefined
   } finally {
     await lock.release()
   }

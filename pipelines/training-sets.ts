@@ -12,6 +12,8 @@ import { clipShards, momentsOf } from './clip-shards.js'
 export interface SetHooks {
   readonly signal?: AbortSignal
   readonly onClips?: (set: string, done: number, of: number) => void
+  /** Another process makes the clips that are missing; in an ablation, or trains what this one waits for. */
+  readonly onWait?: (why: string) => void
 }
 
 export interface TrainingSets {
@@ -78,6 +80,7 @@ const shardsOf =
     clipShards({
       ...{ dir: join(dir, 'clips'), name, scenes, frames, jitter, side: data.side, size: model.size },
       onProgress: (done) => hooks.onClips?.(name, done, scenes.length),
+      ...(hooks.onWait && { onWait: hooks.onWait }),
       ...(hooks.signal && { signal: hooks.signal }),
     })
 

@@ -3,7 +3,7 @@ import { outcomeTable } from '../train/ablation.js'
 import { printable, table } from './format.js'
 import { ProgressLine } from './line.js'
 import { drainOnSignals } from './signals.js'
-import { resumedLine, STOPPED, TrainLines } from './train-lines.js'
+import { resumedLine, STOPPED, TrainLines, waitingLine } from './train-lines.js'
 
 const EXAMPLES = `
 Examples:
@@ -56,7 +56,7 @@ async function run({ config, to, trunk, json = false }: Flags): Promise<void> {
         signal: drain.signal,
         onClips: (set, done, of) => line.show(lines.clips(set, done, of)),
         onResume: (name, at) => tell(`${printable(name)}: ${resumedLine(at)}`),
-        onWait: (why) => line.show(`waiting: ${printable(why)}`),
+        onWait: (why) => line.show(waitingLine(why)),
         onStep: (name, about) => line.show(lines.step(about, name)),
         onTrial: (name, trial) => tell(table(outcomeTable([{ name, trials: [trial] }])).at(-1) ?? ''),
       },

@@ -28,6 +28,8 @@ export const STOPPED = 'stopped; run the same command again to go on'
 export const resumedLine = ({ stage, step, steps }: Resumed): string =>
   `going on at step ${formatCount(step)} of ${formatCount(steps)} (stage ${printable(stage)})`
 
+export const waitingLine = (why: string): string => `waiting: ${printable(why)}`
+
 function rateOf(rates: Map<string, CountRate>, name: string, unit: string): CountRate {
   const known = rates.get(name) ?? new CountRate(unit)
   rates.set(name, known)

@@ -4,7 +4,7 @@ import { brokenLines, setLine } from './data-lines.js'
 import { formatBytes, formatDuration, plural, printable } from './format.js'
 import { ProgressLine } from './line.js'
 import { drainOnSignals } from './signals.js'
-import { resumedLine, STOPPED, TrainLines } from './train-lines.js'
+import { resumedLine, STOPPED, TrainLines, waitingLine } from './train-lines.js'
 
 const EXAMPLES = `
 Examples:
@@ -58,6 +58,7 @@ async function run({ config, to, plot = false, json = false }: Flags): Promise<v
       {
         signal: drain.signal,
         onClips: (set, done, of) => line.show(lines.clips(set, done, of)),
+        onWait: (why) => line.show(waitingLine(why)),
         onData: ({ training, validation, notes }) => {
           const broken = [...(training.broken ?? []), ...(validation.broken ?? [])]
           const told = [setLine(training), setLine(validation), ...notes.map(printable)]

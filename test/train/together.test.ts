@@ -51,6 +51,28 @@ test('whoever makes the same clips at the same time shares the work, and says ho
   }
 })
 
+test('who has to wait for clips that another makes says for whom, and goes on when they are there', async (t) => {
+  const dir = await folderWith(t)
+  const scenes = Array.from({ length: 40 }, (_, index) => makeScene({ split: 'train', seed: 1, index }))
+  const request = { dir, name: 'train', scenes, frames: 12, side: 24, size: 12, jitter: true }
+  const waits: string[] = []
+  let second: Promise<number> | undefined
+  // Begun while the first holds the one shard there is.
+  const onProgress = (clips: number): void => {
+    if (clips > 0) second ??= waiting()
+  }
+  const waiting = async (): Promise<number> => {
+    const set = await clipShards({ ...request, onWait: (why) => waits.push(why) })
+    set.close()
+    return set.scenes.length
+  }
+  const first = await clipShards({ ...request, onProgress })
+  t.after(() => first.close())
+  assert.equal(await second, 40)
+  assert.ok(waits.length > 0)
+  assert.match(waits[0] as string, new RegExp(`Process ${process.pid} `))
+})
+
 const FILE = (seeds: string): string => `
 seeds: [${seeds}]
 trunk:
