@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { outputError, systemCode } from '../src/connect/files/fs-errors.js'
+import { makingError } from '../src/connect/files/fs-errors.js'
 import { newRun } from '../src/connect/files/layout.js'
 import { takeLock } from '../src/connect/files/lock.js'
 import { makeOutputFolder } from '../src/connect/files/output-folder.js'
@@ -196,7 +196,7 @@ async function makeShard(
       throw new StanflowError('MEDIA_DECODE', `${video}: ${written} bytes came out of it, not ${bytes}`)
     await rename(unfinished, file)
   } catch (error) {
-    throw systemCode(error) === undefined ? error : outputError(file, error)
+    throw makingError(file, error)
   } finally {
     await rm(video, { force: true })
     await rm(unfinished, { force: true })

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeWhole } from '../src/connect/files/atomic.js'
-import { outputError, systemCode } from '../src/connect/files/fs-errors.js'
+import { makingError } from '../src/connect/files/fs-errors.js'
 import { type EncodeOptions, encodeFrames } from '../src/media/encode.js'
 import { drawing } from '../src/scenes/draw.js'
 import type { Split } from '../src/scenes/scene.js'
@@ -138,7 +138,7 @@ async function writeScene(
     await rename(unfinished, join(dir, file))
   } catch (error) {
     await rm(unfinished, { force: true })
-    throw systemCode(error) === undefined ? error : outputError(join(dir, file), error)
+    throw makingError(join(dir, file), error)
   }
 
   function* pictures(): Generator<Uint8Array> {

@@ -39,6 +39,10 @@ export function outputError(path: string, cause: unknown): StanflowError {
   return new StanflowError(code, `Cannot write ${path}: ${what}.`, { cause })
 }
 
+/** What failed while a file was made: the system's errors as `outputError` has them, all others, and stops, as they are. */
+export const makingError = (path: string, error: unknown): unknown =>
+  systemCode(error) === undefined ? error : outputError(path, error)
+
 /** Something in the output folder is not what stanflow wrote there. */
 export function corrupt(path: string, what: string, hint?: string, cause?: unknown): StanflowError {
   return new StanflowError('OUTPUT_CORRUPT', `${path} ${what}.`, {
