@@ -95,22 +95,19 @@ async function makeMissing(shards: readonly Shard[], request: ShardRequest): Pro
   const { reader } = await openReader('node-av')
   try {
     while (missing.length > 0) {
-      let made = 0
       let taken: string | undefined
       for (const shard of missing) {
         signal?.throwIfAborted()
         const before = others(shard)
         const told = (clips: number): void => onProgress?.(before + clips)
-        const by = await makeAlone(shard, reader, { ...request, onProgress: told })
-        if (by === undefined) made++
-        else taken = by.message
+        taken = (await makeAlone(shard, reader, { ...request, onProgress: told }))?.message ?? taken
       }
       const before = missing.length
       missing = missing.filter(isMissing)
       if (missing.length < before) onProgress?.(others())
-      // What is left is being made by others; by nobody, where one of them was killed.
-      if (made === 0 && missing.length > 0) {
-        if (taken !== undefined && missing.length === before) onWait?.(taken)
+      else {
+        // What is left is being made by others; by nobody, where one of them was killed.
+        if (taken !== undefined) onWait?.(taken)
         await wait(LOOK_AGAIN_MS, undefined, signal && { signal }).catch(() => undefined)
       }
     }

@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander'
 import { outcomeTable } from '../train/ablation.js'
 import { printable, table } from './format.js'
-import { ProgressLine } from './line.js'
-import { drainOnSignals } from './signals.js'
-import { resumedLine, STOPPED, TrainLines, waitingLine } from './train-lines.js'
+import { STOPPED, stoppable } from './stoppable.js'
+import { resumedLine, TrainLines, waitingLine } from './train-lines.js'
 
 const EXAMPLES = `
 Examples:
@@ -42,18 +41,12 @@ export function addAblateCommand(program: Command): void {
 
 async function run({ config, to, trunk, json = false }: Flags): Promise<void> {
   const { ablate } = await import('../../pipelines/ablate.js')
-  const line = new ProgressLine(json)
-  const drain = drainOnSignals(() => line.show('stopping'))
   const lines = new TrainLines()
-  const tell = (text: string): void => {
-    line.clear()
-    if (!json) process.stderr.write(`${text}\n`)
-  }
-  try {
+  await stoppable(json, async ({ line, signal, tell }) => {
     const { outcomes, finished } = await ablate(
       { config, to, ...(trunk !== undefined && { trunk }) },
       {
-        signal: drain.signal,
+        signal,
         onClips: (set, done, of) => line.show(lines.clips(set, done, of)),
         onResume: (name, at) => tell(`${printable(name)}: ${resumedLine(at)}`),
         onWait: (why) => line.show(waitingLine(why)),
@@ -61,20 +54,9 @@ async function run({ config, to, trunk, json = false }: Flags): Promise<void> {
         onTrial: (name, trial) => tell(table(outcomeTable([{ name, trials: [trial] }])).at(-1) ?? ''),
       },
     )
-    line.end()
-    if (json) process.stdout.write(`${JSON.stringify({ outcomes, finished, to })}\n`)
-    else {
-      process.stdout.write(`${table(outcomeTable(outcomes), [1, 2, 3, 4, 5, 6]).join('\n')}\n`)
-      if (!finished) process.stdout.write(`${STOPPED}: ${printable(to)}\n`)
-    }
-    if (!finished) process.exitCode = 130
-  } catch (error) {
-    if (!drain.signal.aborted || error !== drain.signal.reason) throw error
-    line.end()
-    tell(STOPPED)
-    process.exitCode = 130
-  } finally {
-    line.end()
-    drain.release()
-  }
+    if (json) return { told: JSON.stringify({ outcomes, finished, to }), finished }
+    const rows = table(outcomeTable(outcomes), [1, 2, 3, 4, 5, 6])
+    const stopped = finished ? [] : [`${STOPPED}: ${printable(to)}`]
+    return { told: [...rows, ...stopped].join('\n'), finished }
+  })
 }

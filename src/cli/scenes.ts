@@ -3,10 +3,9 @@ import { SPLITS, type Split } from '../scenes/scene.js'
 import { TASKS, type Task } from '../scenes/sets.js'
 import { wholeNumber } from './flags.js'
 import { plural, printable } from './format.js'
-import { ProgressLine } from './line.js'
 import { bar } from './progress-lines.js'
 import { CountRate } from './rates.js'
-import { drainOnSignals } from './signals.js'
+import { stoppable } from './stoppable.js'
 
 const EXAMPLES = `
 Examples:
@@ -48,32 +47,20 @@ export function addScenesCommand(program: Command): void {
 
 async function run({ json = false, ...options }: Flags): Promise<void> {
   const { writeScenes } = await import('../../pipelines/scenes.js')
-  const line = new ProgressLine(json)
   const rate = new CountRate('scenes')
-  const drain = drainOnSignals(() => line.clear())
-  try {
+  await stoppable(json, async ({ line, signal }) => {
     const summary = await writeScenes(
       { ...options, side: options.side + (options.side % 2) },
       {
-        signal: drain.signal,
+        signal,
         onProgress: (done, of) =>
           line.show(`${bar(done / of, 20)} ${done} of ${plural(of, 'scene')}  ${rate.tell(done, of)}`),
       },
     )
-    line.end()
     const { videos, kept, captions } = summary
-    process.stdout.write(
-      json
-        ? `${JSON.stringify(summary)}\n`
-        : `${plural(videos, 'scene')} (${kept} there before), captions in ${printable(captions)}\n`,
-    )
-  } catch (error) {
-    if (!drain.signal.aborted || error !== drain.signal.reason) throw error
-    line.end()
-    process.stderr.write('stopped; run the same command again to go on\n')
-    process.exitCode = 130
-  } finally {
-    line.end()
-    drain.release()
-  }
+    const told = json
+      ? JSON.stringify(summary)
+      : `${plural(videos, 'scene')} (${kept} there before), captions in ${printable(captions)}`
+    return { told, finished: true }
+  })
 }

@@ -23,8 +23,6 @@ export class TrainLines {
   }
 }
 
-export const STOPPED = 'stopped; run the same command again to go on'
-
 export const resumedLine = ({ stage, step, steps }: Resumed): string =>
   `going on at step ${formatCount(step)} of ${formatCount(steps)} (stage ${printable(stage)})`
 

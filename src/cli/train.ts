@@ -2,9 +2,8 @@ import { type Command, Option } from 'commander'
 import type { StepAbout, TrainSummary } from '../train/run.js'
 import { brokenLines, setLine } from './data-lines.js'
 import { formatBytes, formatDuration, plural, printable } from './format.js'
-import { ProgressLine } from './line.js'
-import { drainOnSignals } from './signals.js'
-import { resumedLine, STOPPED, TrainLines, waitingLine } from './train-lines.js'
+import { STOPPED, stoppable } from './stoppable.js'
+import { resumedLine, TrainLines, waitingLine } from './train-lines.js'
 
 const EXAMPLES = `
 Examples:
@@ -44,19 +43,13 @@ export function addTrainCommand(program: Command): void {
 
 async function run({ config, to, plot = false, json = false }: Flags): Promise<void> {
   const { train } = await import('../../pipelines/train.js')
-  const line = new ProgressLine(json)
-  const drain = drainOnSignals(() => line.show('stopping'))
   const lines = new TrainLines()
   let took = 0
-  const tell = (text: string): void => {
-    line.clear()
-    if (!json) process.stderr.write(`${text}\n`)
-  }
-  try {
+  await stoppable(json, async ({ line, signal, tell }) => {
     const summary = await train(
       { config, to, plot },
       {
-        signal: drain.signal,
+        signal,
         onClips: (set, done, of) => line.show(lines.clips(set, done, of)),
         onWait: (why) => line.show(waitingLine(why)),
         onData: ({ training, validation, notes }) => {
@@ -73,19 +66,9 @@ async function run({ config, to, plot = false, json = false }: Flags): Promise<v
         },
       },
     )
-    line.end()
     const told = json ? JSON.stringify({ ...summary, to }) : summaryLine(summary, took, to)
-    process.stdout.write(`${told}\n`)
-    if (!summary.finished) process.exitCode = 130
-  } catch (error) {
-    if (!drain.signal.aborted || error !== drain.signal.reason) throw error
-    line.end()
-    tell(STOPPED)
-    process.exitCode = 130
-  } finally {
-    line.end()
-    drain.release()
-  }
+    return { told, finished: summary.finished }
+  })
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`

@@ -1,6 +1,7 @@
 import { formatBytes, formatDuration } from '../format.js'
 import { bar } from '../progress-lines.js'
 import { drainOnSignals } from '../signals.js'
+import { STOPPED } from '../stoppable.js'
 
 export interface ByteProgress {
   /** Through with, of `total`. */
@@ -55,7 +56,7 @@ export async function withProgress<T>(
   } catch (error) {
     if (!drain.signal.aborted || error !== drain.signal.reason) throw error
     clear()
-    onNote('stopped; run the same command again to go on')
+    onNote(STOPPED)
     process.exitCode = INTERRUPTED
     return undefined
   } finally {
