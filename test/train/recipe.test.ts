@@ -12,7 +12,7 @@ import { cli } from '../support/cli.js'
 const RECIPE = fileURLToPath(new URL('../../../src/train/recipes/motion-scenes.yaml', import.meta.url))
 
 /** The embedded model's recipe with a network, data and a number of steps that take seconds; everything else is as it is. */
-async function small(): Promise<{ text: string; stages: readonly string[] }> {
+async function small(): Promise<{ text: string; stages: TrainConfig['stages'] }> {
   const recipe = parse(await readFile(RECIPE, 'utf8')) as TrainConfig
   const sizes = { size: 24, width: 32, layers: 2, 'text-width': 32, 'text-layers': 1, dim: 32 }
   const stages = recipe.stages.map((stage) => ({ ...stage, steps: 2, batch: 2 }))
@@ -22,7 +22,7 @@ async function small(): Promise<{ text: string; stages: readonly string[] }> {
     model: { ...recipe.model, ...sizes },
     data: { train: 80, pictures: 40, validation: 6, side: 48 },
   })
-  return { text, stages: stages.map(({ name }) => name) }
+  return { text, stages }
 }
 
 test('the one command of the embedded model goes from nothing through every stage to a model that answers', async (t) => {
@@ -36,12 +36,15 @@ test('the one command of the embedded model goes from nothing through every stag
   const lines = readLog(join(to, 'log.jsonl'))
   assert.deepEqual(
     lines.map(({ stage, step }) => `${stage} ${step}`),
-    stages.flatMap((stage) => [`${stage} 1`, `${stage} 2`]),
+    stages.flatMap(({ name }) => [`${name} 1`, `${name} 2`]),
   )
-  // Each stage is validated at its end, the first without a branch.
+  // Each stage is validated at its end, those of pictures without a branch.
   const scores = lines.flatMap(({ scores: told }) => (told ? [Object.keys(told)] : []))
-  const all = ['appearance', 'motion', 'order']
-  assert.deepEqual(scores, [['appearance'], ...stages.slice(1).map(() => all)])
+  const scored = { pictures: ['appearance'], clips: ['appearance', 'motion', 'order'] }
+  assert.deepEqual(
+    scores,
+    stages.map(({ kind }) => scored[kind]),
+  )
   assert.match(await readFile(join(to, 'plot.svg'), 'utf8'), /motion top-1/)
   const told = await cli(['models', 'info', join(to, 'model'), '--json'])
   assert.equal(told.code, 0, told.stderr)
