@@ -23,12 +23,13 @@ export function drawnLines(progress: BackfillProgress, pace: Pace, look: Look): 
     ...(failed > 0 ? [{ text: `${formatCount(failed)} failed`, format: 'red' as const }] : []),
     ...(skipped > 0 ? [{ text: `${formatCount(skipped)} skipped` }] : []),
   ]
-  const second = [
+  const busy = [
     { text: `${formatRate(pace.clipsPerSecond)} clips/s` },
     ...(look.stopping ? [{ text: 'stopping', format: 'yellow' as const }] : [{ text: eta(progress, pace) }]),
     { text: `${formatRate(pace.framesPerSecond)} frames/s` },
     { text: `${formatDuration(seconds)} so far` },
   ]
+  const second = isNothingLeft(progress) ? [{ text: NOTHING_LEFT }] : busy
   const join = (parts: readonly Part[], width: number) =>
     fitting(parts, width)
       .map(({ text, format }) => (format ? paint(format, text) : text))
@@ -44,6 +45,7 @@ export function drawnLines(progress: BackfillProgress, pace: Pace, look: Look): 
 /** One line for a log. */
 export function plainLine(progress: BackfillProgress, pace: Pace, stopping = false): string {
   const { failed, skipped, clips, seconds } = progress
+  if (isNothingLeft(progress)) return `${plural(skipped, 'video')} skipped${SEPARATOR}${NOTHING_LEFT}`
   return [
     counted(progress),
     `${formatCount(failed)} failed`,
@@ -88,11 +90,15 @@ function counted(progress: BackfillProgress): string {
 
 function fraction(progress: BackfillProgress): number {
   const wanted = progress.found - progress.skipped
-  return wanted > 0 ? handled(progress) / wanted : 0
+  return wanted > 0 ? handled(progress) / wanted : Number(isNothingLeft(progress))
 }
 
-function eta({ found, skipped, listed }: BackfillProgress, { eta: seconds }: Pace): string {
-  if (listed && found === skipped) return 'nothing left to do'
+const NOTHING_LEFT = 'nothing left to do'
+
+/** Earlier runs did it all: no rate has a meaning. */
+const isNothingLeft = ({ found, skipped, listed }: BackfillProgress): boolean => listed && found === skipped
+
+function eta({ listed }: BackfillProgress, { eta: seconds }: Pace): string {
   if (seconds !== undefined) return `ETA ${formatDuration(Math.ceil(seconds))}`
   return listed ? 'ETA …' : 'still listing'
 }

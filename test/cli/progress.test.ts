@@ -79,6 +79,16 @@ test('while videos are being listed, the total is open and there is no ETA', () 
   assert.match(second, /still listing/)
 })
 
+test('where earlier runs did it all, no rate is told', () => {
+  const progress = { ...START, found: 256, skipped: 256, listed: true, seconds: 0.2 }
+  const pace = { clipsPerSecond: 0, framesPerSecond: 0 }
+  assert.deepEqual(drawnLines(progress, pace, { ...look, width: 60 }), [
+    `${'█'.repeat(20)} 0/0 videos  256 skipped`,
+    'nothing left to do',
+  ])
+  assert.equal(plainLine(progress, pace), '256 videos skipped  nothing left to do')
+})
+
 test('no width is too narrow: lines lose their least needed parts and never wrap', () => {
   for (let width = 1; width <= 120; width++) {
     for (const line of drawnLines(MIDDLE, PACE, { ...look, width })) {
