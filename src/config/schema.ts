@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { CLIENT_NAMES } from '../connect/kafka/open.js'
+import { COMPRESSIONS } from '../connect/kafka/settings.js'
 import { DEVICES, ENGINE_NAMES, PRECISIONS } from '../engine/engine.js'
 import { LIMITS } from '../media/limits.js'
 import { HWACCELS } from '../media/live/settings.js'
@@ -262,7 +263,7 @@ export const configSchema = z.object({
     group: 'Kafka',
     about: 'library that speaks with the brokers; confluent is librdkafka, which is installed by hand',
   }),
-  compression: key(choice('zstd', 'lz4', 'gzip', 'none'), 'zstd', {
+  compression: key(choice(...COMPRESSIONS), 'zstd', {
     group: 'Kafka',
     about: 'of what is produced',
   }),

@@ -1,4 +1,5 @@
-export type Compression = 'none' | 'gzip' | 'lz4' | 'zstd'
+export const COMPRESSIONS = ['zstd', 'lz4', 'snappy', 'gzip', 'none'] as const
+export type Compression = (typeof COMPRESSIONS)[number]
 
 export interface TlsSettings {
   /** PEM of certificates that vouch for the brokers'; default: those Node trusts. */

@@ -22,6 +22,7 @@ const COMPRESSION: Readonly<Record<Compression, kafkajs.CompressionTypes>> = {
   none: CompressionTypes.None,
   gzip: CompressionTypes.GZIP,
   lz4: CompressionTypes.LZ4,
+  snappy: CompressionTypes.Snappy,
   zstd: CompressionTypes.ZSTD,
 }
 

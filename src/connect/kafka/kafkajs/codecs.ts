@@ -1,6 +1,7 @@
 import { Decoder, Encoder } from '@toondepauw/node-zstd'
 import kafkajs from 'kafkajs'
 import { compressFrame, decompressFrame } from 'lz4-napi'
+import { packSnappy, unpackSnappy } from './snappy.js'
 
 const { CompressionCodecs, CompressionTypes } = kafkajs
 const ZSTD_LEVEL = 3
@@ -21,5 +22,9 @@ export function registerCodecs(): void {
   CompressionCodecs[CompressionTypes.LZ4] = () => ({
     compress: ({ buffer }: Encoded) => compressFrame(buffer),
     decompress: (buffer: Buffer) => decompressFrame(buffer),
+  })
+  CompressionCodecs[CompressionTypes.Snappy] = () => ({
+    compress: ({ buffer }: Encoded) => packSnappy(buffer),
+    decompress: unpackSnappy,
   })
 }
