@@ -42,7 +42,7 @@ export function addAblateCommand(program: Command): void {
 async function run({ config, to, trunk, json = false }: Flags): Promise<void> {
   const { ablate } = await import('../../pipelines/ablate.js')
   const lines = new TrainLines()
-  await stoppable(json, async ({ line, signal, tell }) => {
+  await stoppable({ json, to }, async ({ line, signal, tell }) => {
     const { outcomes, finished } = await ablate(
       { config, to, ...(trunk !== undefined && { trunk }) },
       {

@@ -5,6 +5,7 @@ import { PUBLISHED_RESULTS, type PublishedResult, protocolOf } from '../model/pu
 import { brokenLines, listed } from './data-lines.js'
 import { plural, printable, table } from './format.js'
 import { publishedTable } from './published-table.js'
+import { STOPPED } from './stoppable.js'
 
 const percent = (share: number): string => (100 * share).toFixed(1)
 
@@ -14,7 +15,7 @@ export function evaluationText(
   { confusion }: { readonly confusion: boolean },
 ): string {
   const { title, split, videos, work, notes, model, complete } = evaluation
-  if (!complete) return 'stopped; run the same command again to go on'
+  if (!complete) return STOPPED
   const computed = `${plural(work.videos, 'video')} and ${plural(work.texts, 'text')} computed, ${work.cached} from the cache`
   return [
     `${printable(model)} on ${printable(title)}, split ${split}: ${plural(videos, 'video')}; ${computed}`,

@@ -15,7 +15,7 @@ Examples:
 
 The same command writes the same scenes everywhere; videos that are there are kept, and a larger --count adds to them.
 A folder is of one set: other settings need another one. captions.jsonl has a line a video, scenes.json the settings.
-The test split has backgrounds, and every second scene a combination of object and motion, that training never shows.
+The test split has backgrounds, and a third of its scenes a combination of object and motion, that training never shows.
 `
 
 interface Flags {
@@ -48,7 +48,7 @@ export function addScenesCommand(program: Command): void {
 async function run({ json = false, ...options }: Flags): Promise<void> {
   const { writeScenes } = await import('../../pipelines/scenes.js')
   const rate = new CountRate('scenes')
-  await stoppable(json, async ({ line, signal }) => {
+  await stoppable({ json, to: options.to }, async ({ line, signal }) => {
     const summary = await writeScenes(
       { ...options, side: options.side + (options.side % 2) },
       {

@@ -15,32 +15,41 @@ export interface Running {
 /** How it ended. */
 export interface Ended {
   /** For stdout. */
-  readonly told: string
-  /** False where it was stopped with something to tell. */
+  readonly told?: string
+  /** False where it was stopped. */
   readonly finished: boolean
 }
 
+/** What Ctrl-C gives a command in a shell; SIGTERM gives it too. */
+const STOPPED_CODE = 130
+
 /**
  * Runs a command that goes on where it was when it is run again. Progress has one line; the first SIGINT or SIGTERM asks for an
- * orderly end, and where `command` comes to one, by what it returns or by throwing `signal`'s reason, the exit code is 130.
+ * orderly end, and where `command` comes to one, by what it returns or by throwing `signal`'s reason, the exit code is 130. With
+ * `json` stdout has a document in any case.
  */
-export async function stoppable(json: boolean, command: (running: Running) => Promise<Ended>): Promise<void> {
+export async function stoppable(
+  { json, to }: { readonly json: boolean; readonly to: string },
+  command: (running: Running) => Promise<Ended>,
+): Promise<void> {
   const line = new ProgressLine(json)
   const tell = (text: string): void => {
     line.clear()
     if (!json) process.stderr.write(`${text}\n`)
   }
-  const { signal, release } = drainOnSignals(() => line.show('stopping'))
-  try {
-    const { told, finished } = await command({ line, signal, tell })
+  const { signal, release } = drainOnSignals(() => tell('stopping'))
+  const end = ({ told, finished }: Ended): void => {
     line.end()
-    process.stdout.write(`${told}\n`)
-    if (!finished) process.exitCode = 130
+    if (told !== undefined) process.stdout.write(`${told}\n`)
+    if (!finished) process.exitCode = STOPPED_CODE
+  }
+  try {
+    end(await command({ line, signal, tell }))
   } catch (error) {
     line.end()
     if (!signal.aborted || error !== signal.reason) throw error
     tell(STOPPED)
-    process.exitCode = 130
+    end({ finished: false, ...(json && { told: JSON.stringify({ finished: false, to }) }) })
   } finally {
     release()
   }

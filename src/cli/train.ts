@@ -45,7 +45,7 @@ async function run({ config, to, plot = false, json = false }: Flags): Promise<v
   const { train } = await import('../../pipelines/train.js')
   const lines = new TrainLines()
   let took = 0
-  await stoppable(json, async ({ line, signal, tell }) => {
+  await stoppable({ json, to }, async ({ line, signal, tell }) => {
     const summary = await train(
       { config, to, plot },
       {

@@ -87,7 +87,7 @@ export interface SceneWish {
   readonly pairs?: number
 }
 
-/** The scene of that number: the same for the same wish, everywhere. Half of the test's scenes are held-out combinations. */
+/** The scene of that number: the same for the same wish, everywhere. Of the test's, about a third are held-out combinations. */
 export function makeScene(wish: SceneWish): Scene {
   const { split, seed, index, cameras = 0, pairs = 0.5, motions = MOTION_NAMES } = wish
   const id = `${split}-${seed}-${String(index).padStart(6, '0')}`

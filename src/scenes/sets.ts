@@ -21,7 +21,7 @@ export interface TaskScene {
   readonly backwards?: string
 }
 
-/** Scenes of the demo, of the test split: the embedded model saw neither them nor their backgrounds, nor half of their combinations. */
+/** Scenes of the demo, of the test split: the embedded model saw neither them nor their backgrounds, nor some of their combinations. */
 export const DEMO_SET = { task: 'motion', split: 'test', seed: 1, count: 10 } as const
 
 /** Captions of a set's scenes, and of the same scenes played backwards: what is there is not enough to tell them apart. */

@@ -27,7 +27,9 @@ export function adamw(
   { betas: [b1, b2], weightDecay, clip }: AdamWSettings,
 ): number {
   let squares = 0
-  for (const gradient of gradients.values()) {
+  // In one order whatever that of the map: a run that goes on reads its parameters back in another.
+  for (const name of [...gradients.keys()].sort()) {
+    const gradient = gradients.get(name) as Float32Array
     for (let i = 0; i < gradient.length; i++) squares += (gradient[i] as number) ** 2
   }
   const length = Math.sqrt(squares)

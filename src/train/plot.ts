@@ -36,6 +36,8 @@ export function plotSvg(lines: readonly LogLine[]): string {
   // A few steps at the start are so far off that the rest would lie flat.
   const ordered = losses.map(([, loss]) => loss).sort((a, b) => a - b)
   const most = niceTop(ordered[Math.floor(0.995 * (ordered.length - 1))] ?? 1)
+  const greatest = ordered.at(-1) ?? 0
+  const cut = greatest > most ? `, cut at ${short(most)} (up to ${short(greatest)})` : ''
   const curves: Curve[] = [
     { name: 'each step', colour: LOSS.colour, points: thinned(losses), gaps, faint: true },
     {
@@ -59,13 +61,15 @@ export function plotSvg(lines: readonly LogLine[]): string {
     '<title>Loss and validation scores over the steps of training</title>',
     '<rect width="100%" height="100%" fill="#fff"/>',
     gapMarks(gaps, x),
-    panel('Loss', LOSS.top, most, x, curves, (value) => String(Number(value.toPrecision(3)))),
-    panel('Validation', SCORES.top, 100, x, scores, (value) => `${round(value)} %`),
+    panel(`Loss${cut}`, LOSS.top, most, x, curves, short),
+    panel('Validation', SCORES.top, 100, x, scores, (value) => `${Math.round(10 * value) / 10} %`),
     stageMarks(begins, x),
     steps(end, x),
     '</svg>\n',
   ].join('\n')
 }
+
+const short = (value: number): string => String(Number(value.toPrecision(3)))
 
 function panel(
   title: string,

@@ -47,6 +47,20 @@ describe('AdamW', () => {
     assert.ok(Math.abs((all.get('b')?.first[0] as number) - 0.4) < 1e-6)
   })
 
+  test('the length of a gradient is the same in whatever order its tensors come', () => {
+    // Small squares beside a large one: summed up after it, each is lost.
+    const tensors = [
+      ['b', Float32Array.of(1e8)],
+      ['a', Float32Array.of(1, 1)],
+      ['c', Float32Array.of(1, 1)],
+    ] as const
+    const settings = { betas: [0.9, 0.98], weightDecay: 0, clip: 5 } as const
+    const lengths = [tensors, tensors.toReversed()].map((order) =>
+      adamw(new Map(), new Map(order), new Map(), 0, settings),
+    )
+    assert.equal(lengths[0], lengths[1])
+  })
+
   test('many steps equal the formulas written out in double precision', () => {
     const [b1, b2, rate, decay] = [0.9, 0.98, 0.01, 0.02]
     const one = parameter([1, 1], Float32Array.of(0.7))

@@ -64,6 +64,12 @@ test('curves lie where the log says, on the scale that is written beside them', 
 const numbers = (svg: string): string[] =>
   [...svg.matchAll(/<text x="54" [^>]*>([\d.e-]+)<\/text>/g)].map(([, text]) => text as string)
 
+test('a few losses far above the others are cut, and the title says so', () => {
+  const lines = Array.from({ length: 1000 }, (_, n) => ({ total: n + 1, stage: 's', loss: n < 3 ? 90 : 2 }))
+  assert.match(plotSvg(lines), />Loss, cut at 2(\.\d+)? \(up to 90\)</)
+  assert.match(plotSvg(lines.slice(3)), />Loss</)
+})
+
 test('ticks of small losses are told apart', () => {
   const lines = [1, 2, 3].map((total) => ({ total, stage: 'a', loss: 0.0002 * total }))
   assert.deepEqual(numbers(plotSvg(lines)), ['0', '0.0001', '0.0002', '0.0003', '0.0004', '0.0005'])

@@ -43,14 +43,20 @@ test('a run that is stopped or killed while clips are made or weights learnt goe
   asked.child.kill('SIGINT')
   const stopped = await asked.finished
   assert.equal(stopped.code, 130, stopped.stderr)
-  assert.match(stopped.stderr, /stopped; run the same command again to go on\n/)
+  assert.match(stopped.stderr, /\nstopping\n(.*\n)*stopped; run the same command again to go on\n$/)
   assert.deepEqual(
     (await clips()).filter((name) => !name.endsWith('.rgb')),
     [],
   )
 
-  const killed = start(args)
   const isMaking = async () => (await clips()).some((name) => name.endsWith('.lock'))
+  const asJson = start([...args, '--json'])
+  while (!(await isMaking()) && asJson.child.exitCode === null) await wait(5)
+  asJson.child.kill('SIGINT')
+  const document = await asJson.finished
+  assert.deepEqual([document.code, JSON.parse(document.stdout)], [130, { finished: false, to }])
+
+  const killed = start(args)
   while (!(await isMaking()) && killed.child.exitCode === null) await wait(5)
   killed.child.kill('SIGKILL')
   assert.equal((await killed.finished).signal, 'SIGKILL')

@@ -39,9 +39,9 @@ export function outputError(path: string, cause: unknown): StanflowError {
   return new StanflowError(code, `Cannot write ${path}: ${what}.`, { cause })
 }
 
-/** What failed while a file was made: the system's errors as `outputError` has them, all others, and stops, as they are. */
+/** What failed while a file was made. An error of the system is that of a failed write; any other one stays what it is: a stop, and Node's own (`ERR_…`). */
 export const makingError = (path: string, error: unknown): unknown =>
-  systemCode(error) === undefined ? error : outputError(path, error)
+  /^E[A-Z0-9]+$/.test(systemCode(error) ?? '') ? outputError(path, error) : error
 
 /** Something in the output folder is not what stanflow wrote there. */
 export function corrupt(path: string, what: string, hint?: string, cause?: unknown): StanflowError {
