@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { writeWhole } from '../src/connect/files/atomic.js'
 import type { DataSet } from '../src/datasets/dataset.js'
 import { openDataSet } from '../src/datasets/datasets.js'
@@ -80,6 +81,12 @@ async function setOf(
   { kind, place, root }: DataTrainConfig['data'],
   split: string | undefined,
 ): Promise<DataSet> {
+  for (const [key, path] of [['data.place', place] as const, ['data.root', root] as const]) {
+    if (path === undefined || existsSync(path)) continue
+    throw new StanflowError('INPUT_NOT_FOUND', `There is no ${resolve(path)}, which ${key} names.`, {
+      hint: `Set ${key} in the configuration to where it lies; a relative path counts from the folder that the command is run in.`,
+    })
+  }
   const set = await openDataSet({
     data: `${kind}:${place}`,
     ...(root !== undefined && { root }),

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadLibrary } from '../src/engine/tfjs/library.js'
 import { clipTokenizerJson } from '../src/model/embedded.js'
 import { sceneWords } from '../src/scenes/words.js'
+import { checkModelIn } from '../src/train/check.js'
 import { readTrainConfig } from '../src/train/config.js'
 import { isAboutData, readDataConfig } from '../src/train/on-data/config.js'
 import { ownCheckpoint, runTraining, type StepAbout, type TrainSummary } from '../src/train/run.js'
@@ -31,10 +33,9 @@ export async function train(
   { config: file, to, plot = false }: TrainOptions,
   hooks: TrainHooks = {},
 ): Promise<TrainSummary> {
+  const log = join(to, 'log.jsonl')
   const draw =
-    plot === false
-      ? async () => undefined
-      : trainingPlot(plot === true ? join(to, 'plot.svg') : plot, join(to, 'log.jsonl'))
+    plot === false ? async () => undefined : trainingPlot(plot === true ? join(to, 'plot.svg') : plot, log)
   // A place that cannot be written is told before hours of training.
   const tried = typeof plot === 'string' ? draw : async () => undefined
   let drawn: Promise<unknown> = Promise.resolve()
@@ -53,7 +54,7 @@ export async function train(
       return summary
     } catch (error) {
       // What went wrong first is what the user must hear.
-      await drawn.then(draw).catch(() => undefined)
+      if (existsSync(log)) await drawn.then(draw).catch(() => undefined)
       throw error
     }
   })
@@ -69,6 +70,7 @@ async function onData(file: string, to: string, hooks: TrainHooks): Promise<Run>
 
 async function onScenes(file: string, to: string, hooks: TrainHooks): Promise<Run> {
   const config = await readTrainConfig(file)
+  checkModelIn(file, config)
   const { threads } = config
   return async () => {
     // Before clips are drawn for it.

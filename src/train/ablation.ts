@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { Clips, type ClipsStage, type TrainConfig, TrainFile } from './config.js'
+import { Clips, type ClipsStage, structureName, type TrainConfig, TrainFile } from './config.js'
 import type { Scores } from './validate.js'
 
 const Variant = z.strictObject({
   name: z.string().regex(/^[\w.+-]+( [\w.+-]+)*$/, 'letters, digits, single spaces and . + - _ only'),
-  structure: z.string(),
+  structure: structureName,
   /** Layers of the structure. Default: the trunk's `model.depth`. */
   depth: z.int().positive().optional(),
   projection: z.boolean().default(false),
@@ -31,6 +31,9 @@ const AblationFile = z.strictObject({
 export const ABLATION = AblationFile
 export type Ablation = Readonly<z.output<typeof AblationFile>>
 export type Variant = Ablation['variants'][number]
+
+/** What one run is called, its folder too. */
+export const runName = (variant: string, seed: number): string => `${variant.replaceAll(' ', '-')}-${seed}`
 
 /** What one variant is trained by with one seed. */
 export function configOf({ trunk, stages }: Ablation, variant: Variant, seed: number): TrainConfig {

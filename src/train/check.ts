@@ -30,6 +30,17 @@ export function checkModel(config: TrainConfig): void {
   checkBranch(config.model.structure, clip, config.model.depth)
 }
 
+/** The same for the configuration in a file, or in a part of one. @throws StanflowError CONFIG_INVALID, which names it */
+export function checkModelIn(file: string, config: TrainConfig): void {
+  try {
+    checkModel(config)
+  } catch (cause) {
+    if (!(cause instanceof StanflowError)) throw cause
+    const { message, hint } = cause
+    throw new StanflowError('CONFIG_INVALID', `${file}: ${message}`, { hint, cause })
+  }
+}
+
 /** Every stage finds what it draws from. @throws StanflowError CONFIG_INVALID, which names stage and motion */
 export function checkStages(
   { stages, data }: Pick<TrainConfig, 'stages' | 'data'>,

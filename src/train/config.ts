@@ -2,11 +2,21 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { readYamlText, YamlProblem } from '../config/yaml.js'
 import { StanflowError } from '../errors.js'
+import { STRUCTURE_NAMES } from '../model/temporal/structures.js'
 import { MOTION_NAMES } from '../scenes/vocabulary.js'
 
 const count = z.int().positive()
 const share = z.number().min(0).max(1)
 const group = z.tuple([z.string(), z.number().min(0)])
+// As far as a model's configuration goes.
+const side = count.max(8192)
+const width = count.max(1_000_000)
+const layers = count.max(1000)
+
+/** The name of a structure that there is. */
+export const structureName = z.string().refine((name) => STRUCTURE_NAMES.includes(name), {
+  error: ({ input }) => `there is no structure ${input} (there are ${STRUCTURE_NAMES.join(', ')})`,
+})
 
 const Shared = {
   /** What the log calls it. */
@@ -74,31 +84,61 @@ export const Clips = z.strictObject({
   'drop-path': share.lt(1).default(0),
 })
 
+const Model = z
+  .strictObject({
+    size: side.default(60),
+    patch: side.default(12),
+    width: width.default(128),
+    layers: layers.default(4),
+    heads: width.default(4),
+    'text-width': width.default(128),
+    'text-layers': layers.default(2),
+    dim: width.default(128),
+    structure: structureName.default('stan-conv'),
+    depth: count.default(2),
+    /** Where the temperature of the NCE starts; a group for `logit_scale` says whether it is learnt or stays. */
+    temperature: z.number().positive().default(0.07),
+    /** The paper's W_proj in front of the STAN layers behind the first. */
+    projection: z.boolean().default(false),
+    /** Patterns of tensors that begin at 0. */
+    zero: z.array(z.string()).default([]),
+  })
+  .superRefine((model, context) => {
+    for (const [part, ...wholes] of [
+      ['patch', 'size'],
+      ['heads', 'width', 'text-width'],
+    ] as const) {
+      const over = wholes.filter((whole) => model[whole] % model[part] !== 0)
+      if (over.length === 0) continue
+      const named = over.map((whole) => `model.${whole}, ${model[whole]}`).join(', nor ')
+      context.addIssue({
+        ...{ code: 'custom', path: [part], message: `${model[part]} does not divide ${named}` },
+        params: { hint: `${fitting(model[part], wholes, model)} would fit as model.${part}.` },
+      })
+    }
+  })
+
+/** The nearest numbers on both sides that divide all of them. */
+function fitting<K extends string>(
+  asked: number,
+  wholes: readonly K[],
+  model: Readonly<Record<K, number>>,
+): string {
+  const most = Math.min(...wholes.map((whole) => model[whole]))
+  const fits = (n: number): boolean => wholes.every((whole) => model[whole] % n === 0)
+  let below = Math.min(asked, most)
+  while (!fits(below)) below--
+  let above = asked
+  while (above <= most && !fits(above)) above++
+  return above > most ? `${below}` : `${below} or ${above}`
+}
+
 export const TrainFile = z.strictObject({
   seed: z.int().default(1),
   threads: count.optional(),
   /** Frames in a clip. */
   frames: count.max(64).default(12),
-  model: z
-    .strictObject({
-      size: count.default(60),
-      patch: count.default(12),
-      width: count.default(128),
-      layers: count.default(4),
-      heads: count.default(4),
-      'text-width': count.default(128),
-      'text-layers': count.default(2),
-      dim: count.default(128),
-      structure: z.string().default('stan-conv'),
-      depth: count.default(2),
-      /** Where the temperature of the NCE starts; a group for `logit_scale` says whether it is learnt or stays. */
-      temperature: z.number().positive().default(0.07),
-      /** The paper's W_proj in front of the STAN layers behind the first. */
-      projection: z.boolean().default(false),
-      /** Patterns of tensors that begin at 0. */
-      zero: z.array(z.string()).default([]),
-    })
-    .prefault({}),
+  model: Model.prefault({}),
   data: z.strictObject({
     /** Clips to train on, and scenes of each kind to validate on. */
     train: count,
@@ -128,10 +168,15 @@ export type ClipsStage = Extract<Stage, { kind: 'clips' }>
 /** Reads a `train.yaml`. @throws StanflowError CONFIG_INVALID */
 export const readTrainConfig = (path: string): Promise<TrainConfig> => readYaml(path, TrainFile)
 
-/** @throws StanflowError CONFIG_INVALID, INPUT_NOT_FOUND */
+/** @throws StanflowError CONFIG_INVALID, INPUT_NOT_FOUND, INPUT_NOT_A_FILE */
 export async function readYaml<T extends z.ZodType>(path: string, schema: T): Promise<z.output<T>> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'EISDIR')
+      throw new StanflowError('INPUT_NOT_A_FILE', `${path} is a folder, no configuration.`, {
+        hint: 'Name the .yaml file in it.',
+        cause,
+      })
     throw new StanflowError(
       'INPUT_NOT_FOUND',
       code === 'ENOENT' ? `There is no configuration ${path}.` : `${path} cannot be read: ${message}`,
@@ -155,11 +200,27 @@ export async function readYaml<T extends z.ZodType>(path: string, schema: T): Pr
   }
   const parsed = schema.safeParse(json)
   if (parsed.success) return parsed.data
-  const told = parsed.error.issues.map(({ path: at, message }) =>
-    [at.join('.'), message].filter(Boolean).join(': '),
-  )
-  throw new StanflowError('CONFIG_INVALID', `${path}: ${told.join('; ')}`, { hint: KEYS })
+  const { issues } = parsed.error
+  const told = issues.map(({ path: at, message }) => [placeIn(json, at), message].filter(Boolean).join(': '))
+  const hints = issues.flatMap((issue) => (issue.code === 'custom' ? [issue.params?.hint] : []))
+  throw new StanflowError('CONFIG_INVALID', `${path}: ${told.join('; ')}`, {
+    hint: [...hints.filter((hint) => typeof hint === 'string'), KEYS].join(' '),
+  })
 }
+
+/** `stages.0 (pictures).batch`: what has a name of its own in a list is called by it too. */
+function placeIn(json: unknown, path: readonly PropertyKey[]): string {
+  let at = json
+  const keys = path.map((key) => {
+    at = (at as Partial<Record<PropertyKey, unknown>> | undefined)?.[key]
+    const name = typeof key === 'number' ? (at as { readonly name?: unknown } | undefined)?.name : undefined
+    return typeof name === 'string' && NAME.test(name) ? `${String(key)} (${name})` : String(key)
+  })
+  return keys.join('.')
+}
+
+/** Longer ones, and those of several lines, help nobody to find the place. */
+const NAME = /^[\p{L}\p{N}][^\p{C}]{0,39}$/u
 
 const KEYS = 'docs/training.md lists every key.'
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { trainingSets } from '../../pipelines/training-sets.js'
@@ -7,6 +8,7 @@ import { readTrainConfig } from '../../src/train/config.js'
 import { readDataConfig } from '../../src/train/on-data/config.js'
 import { startFrom } from '../../src/train/on-data/start.js'
 import { folderWith } from '../config/folder.js'
+import { cli } from '../support/cli.js'
 import { failsWith } from './fails-with.js'
 
 const config = (more: string, { model = '', train = 24 } = {}): string => `
@@ -47,4 +49,36 @@ test('a branch deeper than CLIP is a wrong configuration, and the hint says what
     /depth is 9.* 4 layers/,
   )
   assert.match(begun.hint, /model\.depth to 4 or less/)
+})
+
+test('where the configuration or its data is wrong no folder is made, or left; one that was there stays', async (t) => {
+  const data = (more: string) =>
+    `model: { from: default }\ndata: { kind: table, ${more} }\nsteps: 1\nbatch: 1\nrate: 1`
+  const folder = await folderWith(t, {
+    'patch.yaml': config('', { model: ', depth: 1' }).replace('patch: 12', 'patch: 7'),
+    'depth.yaml': config('', { model: ', depth: 9' }),
+    'few.yaml': config('', { train: 1 }),
+    'place.yaml': data(`place: ${join('nowhere', 'a.csv')}`),
+    'root.yaml': data('place: there.csv, root: videos'),
+    'there.csv': 'path,text\na.mp4,a',
+  })
+  const to = join(folder, 'runs', 'one')
+  const run = (name: string) =>
+    cli(['train', '--config', join(folder, `${name}.yaml`), '--to', to, '--plot'], { cwd: folder })
+  for (const name of ['patch', 'depth', 'few', 'place', 'root']) {
+    const { code, stderr } = await run(name)
+    const isAbout = (key: string) => {
+      assert.match(stderr, new RegExp(`error INPUT_NOT_FOUND: There is no .*, which ${key} names`))
+      assert.match(stderr, new RegExp(`hint: Set ${key} in the configuration`))
+    }
+    if (name === 'place' || name === 'root') isAbout(`data.${name}`)
+    else assert.match(stderr, /error CONFIG_INVALID: /)
+    if (name === 'patch' || name === 'depth')
+      assert.ok(stderr.includes(`${join(folder, name)}.yaml: `), stderr)
+    assert.equal(code, name === 'place' || name === 'root' ? 1 : 2, stderr)
+    assert.ok(!existsSync(join(folder, 'runs')), `${name} left a folder`)
+  }
+  await mkdir(to, { recursive: true })
+  await run('place')
+  assert.ok(existsSync(to))
 })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { DATA_SET_KINDS } from '../../datasets/dataset.js'
-import { readYaml } from '../config.js'
+import { readYaml, structureName } from '../config.js'
 
 const count = z.int().positive()
 const share = z.number().min(0).max(1)
@@ -15,7 +15,7 @@ const DataTrainFile = z.strictObject({
   model: z.strictObject({
     /** The CLIP that training starts from, as `--model` takes it; a branch in it is trained on. */
     from: z.string().min(1),
-    structure: z.string().default('stan-self'),
+    structure: structureName.default('stan-self'),
     /** Layers of a new branch. */
     depth: count.default(4),
     /** Tokens that texts are cut to. */
