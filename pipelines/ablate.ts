@@ -14,11 +14,12 @@ import {
   type Ablation,
   configOf,
   type Outcome,
+  runName,
   type Trial,
   type Variant,
 } from '../src/train/ablation.js'
 import { assemble } from '../src/train/assemble.js'
-import { checkModel } from '../src/train/check.js'
+import { checkModelIn } from '../src/train/check.js'
 import { readCheckpoint } from '../src/train/checkpoint.js'
 import { readYaml, type TrainConfig } from '../src/train/config.js'
 import type { Parameters } from '../src/train/parameters.js'
@@ -59,7 +60,8 @@ export async function ablate(
   hooks: AblateHooks = {},
 ): Promise<Ablated> {
   const ablation = await readYaml(config, ABLATION)
-  for (const variant of ablation.variants) checkModel(configOf(ablation, variant, 0))
+  for (const variant of ablation.variants)
+    checkModelIn(`${config}, variant ${variant.name}`, configOf(ablation, variant, 0))
   await makeOutputFolder(to)
   const { threads } = ablation.trunk
   const tf = loadLibrary('@tensorflow/tfjs-node', {
@@ -110,14 +112,14 @@ export async function ablate(
   }
 
   const trial = (variant: Variant, seed: number, start: Parameters): Promise<Trial | undefined> =>
-    aloneIn(join(to, nameOf(variant, seed)), () => trialAlone(variant, seed, start))
+    aloneIn(join(to, runName(variant.name, seed)), () => trialAlone(variant, seed, start))
 
   const trialAlone = async (
     variant: Variant,
     seed: number,
     start: Parameters,
   ): Promise<Trial | undefined> => {
-    const name = nameOf(variant, seed)
+    const name = runName(variant.name, seed)
     const file = join(to, name, 'test.json')
     const one = configOf(ablation, variant, seed)
     const recipe = recipeOf(ablation, one)
@@ -165,8 +167,6 @@ export async function ablate(
 }
 
 const LOOK_AGAIN_MS = 1000
-
-const nameOf = ({ name }: Variant, seed: number): string => `${name.replaceAll(' ', '-')}-${seed}`
 
 /** Tells runs that were trained otherwise. */
 function recipeOf({ trunk }: Ablation, { seed, frames, model, data, stages }: TrainConfig): string {

@@ -51,7 +51,7 @@ async function run({ config, to, trunk, json = false }: Flags): Promise<void> {
         onResume: (name, at) => tell(`${printable(name)}: ${resumedLine(at)}`),
         onWait: (why) => line.show(waitingLine(why)),
         onStep: (name, about) => line.show(lines.step(about, name)),
-        onTrial: (name, trial) => tell(table(outcomeTable([{ name, trials: [trial] }])).at(-1) ?? ''),
+        onTrial: (name, trial) => tell(lines.trial(name, trial)),
       },
     )
     if (json) return { told: JSON.stringify({ outcomes, finished, to }), finished }

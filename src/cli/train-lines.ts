@@ -1,5 +1,6 @@
+import { runName, type Trial } from '../train/ablation.js'
 import type { Resumed, StepAbout } from '../train/run.js'
-import { formatCount, plural, printable } from './format.js'
+import { formatCount, formatDuration, plural, printable } from './format.js'
 import { bar } from './progress-lines.js'
 import { CountRate } from './rates.js'
 
@@ -20,6 +21,18 @@ export class TrainLines {
     const pace = rateOf(this.#steps, run, 'steps').tell(total, totalSteps)
     const name = run === '' ? '' : `${printable(run)}: `
     return `${bar(total / totalSteps, BAR_WIDTH)} ${name}${stage} ${step} of ${steps}  loss ${loss.toFixed(3)}  ${pace}`
+  }
+
+  /** What a run of an ablation came to on the test split. */
+  trial(variant: string, { seed, appearance, motion, order, parameters, seconds }: Trial): string {
+    const scores = Object.entries({
+      'appearance R@1': appearance,
+      'motion top-1': motion,
+      'order pairs': order,
+    })
+    const told = scores.map(([name, share]) => `${name} ${(100 * share).toFixed(1)} %`)
+    const cost = `${plural(parameters, 'parameter')}, ${formatDuration(seconds)}`
+    return `${printable(runName(variant, seed))}: ${told.join(', ')}  (${cost})`
   }
 }
 

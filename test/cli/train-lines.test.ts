@@ -21,6 +21,19 @@ test('lines of training say how far, how fast and how long, each set and run for
     / self-1: motions 1 of 4 {2}loss 1\.500 {2}ETA …$/,
   )
   assert.match(lines.step({ ...about, step: 2, total: 6 }, 'self-1'), / [\d.,]+ steps\/s {2}ETA /)
+  const trial = {
+    seed: 7,
+    appearance: 0.5,
+    motion: 0.4,
+    order: 0.625,
+    parameters: 1234,
+    steps: 9,
+    seconds: 75,
+  }
+  assert.equal(
+    lines.trial('no time', trial),
+    'no-time-7: appearance R@1 50.0 %, motion top-1 40.0 %, order pairs 62.5 %  (1,234 parameters, 1m15s)',
+  )
   assert.equal(
     resumedLine({ stage: 'motions', step: 4, steps: 6 }),
     'going on at step 4 of 6 (stage motions)',

@@ -93,6 +93,14 @@ test('every structure is trained from the same CLIP; a run that was killed goes 
   assert.ok(weights('no-time-1')('STAN_T_layers.0.up.weight').every((x) => x === 0))
   assert.ok(weights('projected-1')('STAN_T_layers.0.up.weight').some((x) => x !== 0))
 
+  // People read what each run came to as it ends.
+  await writeFile(join(folder, 'ablate.yaml'), FILE.replace('seeds: [1, 2]', 'seeds: [3]'))
+  const third = await cli(args.slice(0, -1))
+  assert.equal(third.code, 0, third.stderr)
+  const ended =
+    /^no-time-3: appearance R@1 [\d.]+ %, motion top-1 [\d.]+ %, order pairs [\d.]+ % {2}\([\d,]+ parameters, \w+\)$/m
+  assert.match(third.stderr, ended)
+
   await writeFile(join(folder, 'ablate.yaml'), FILE.replace('keep: 5', 'keep: 6'))
   const other = await cli(args)
   assert.equal(other.code, 2)
