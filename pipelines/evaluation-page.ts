@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { DataItem } from '../src/datasets/dataset.js'
 import type { Retrieval } from '../src/evaluate/metrics.js'
-import { publishedOn } from '../src/evaluate/published.js'
+import { publishedElsewhere, publishedOn } from '../src/evaluate/published.js'
 import type { ItemVectors } from '../src/evaluate/vector-cache.js'
 import type { VideoReader } from '../src/media/reader.js'
 import { type PublishedResult, protocolOf } from '../src/model/published.js'
@@ -88,7 +88,11 @@ function pageOf(evaluation: Evaluation, shown: AsyncIterable<Mistake>): Evaluati
         ? [[broken.length, broken.length === 1 ? 'line not read' : 'lines not read'] as const]
         : []),
     ],
-    tables: [...retrievalTables(evaluation), ...recognitionTables(evaluation)],
+    tables: [
+      ...retrievalTables(evaluation),
+      ...recognitionTables(evaluation),
+      ...publishedTables(evaluation),
+    ],
     ...(recognition !== undefined && { confusion: confusionSvg(recognition) }),
     mistakesTitle:
       retrieval === undefined ? 'The worst mistakes' : 'The worst mistakes, by where the right one came',
@@ -148,6 +152,16 @@ function recognitionTables({ recognition, order, kind, split }: Evaluation): Sco
     { title: 'Recognition', head: ['', 'videos', 'top-1', 'top-5'], rows: [measured, ...published] },
     ...orderTables(order),
   ]
+}
+
+function publishedTables({ kind, split }: Evaluation): ScoreTable[] {
+  const elsewhere = publishedElsewhere(kind, split)
+  if (elsewhere === undefined) return []
+  const rows = elsewhere.results.map((result) => ({
+    cells: [asPublished(result), result.percent.toFixed(1)],
+    published: true,
+  }))
+  return [{ title: `Published, on split ${elsewhere.split}`, head: ['', elsewhere.measure], rows }]
 }
 
 function orderTables(order: Evaluation['order']): ScoreTable[] {

@@ -1,10 +1,9 @@
 import type { Evaluation } from '../../pipelines/evaluate.js'
 import type { Recognition, Retrieval } from '../evaluate/metrics.js'
-import { publishedOn } from '../evaluate/published.js'
-import { PUBLISHED_RESULTS, type PublishedResult, protocolOf } from '../model/published.js'
+import { publishedElsewhere, publishedOn } from '../evaluate/published.js'
+import { type PublishedResult, protocolOf } from '../model/published.js'
 import { brokenLines, listed } from './data-lines.js'
 import { plural, printable, table } from './format.js'
-import { publishedTable } from './published-table.js'
 import { STOPPED } from './stoppable.js'
 
 const percent = (share: number): string => (100 * share).toFixed(1)
@@ -105,8 +104,11 @@ function confusionTable({ classes, confusion }: Recognition): string[] {
   return table([['is', 'was taken for', 'videos'], ...told], [2])
 }
 
-/** Where there are no figures for this very data, those of other data give an idea. */
+/** What papers report on another split; data that no paper knows has nothing to stand beside. */
 function publishedLines({ kind, split }: Evaluation): string[] {
-  if (publishedOn(kind, split).length > 0) return []
-  return ['', ...publishedTable('published, on other data', PUBLISHED_RESULTS)]
+  if (kind === 'table') return ['', 'figures of published data sets: docs/evaluation.md']
+  const elsewhere = publishedElsewhere(kind, split)
+  if (elsewhere === undefined) return []
+  const rows = elsewhere.results.map((result) => [named(result), result.percent.toFixed(1)])
+  return ['', ...table([[`published, on split ${elsewhere.split}`, elsewhere.measure], ...rows], [1])]
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { publishedOn } from '../../src/evaluate/published.js'
+import { publishedTable } from '../../src/cli/published-table.js'
+import { publishedElsewhere, publishedOn } from '../../src/evaluate/published.js'
 import { PUBLISHED_RESULTS, protocolOf } from '../../src/model/published.js'
 
 test('published figures stand with their own protocol, 8 frames and 16 apart', () => {
@@ -20,4 +22,28 @@ test('they are printed beside the split that papers report on, and each has one 
   assert.deepEqual(publishedOn('table', 'test'), [])
   const places = PUBLISHED_RESULTS.map(({ model, data, frames }) => `${model} ${data} ${frames}`)
   assert.equal(new Set(places).size, PUBLISHED_RESULTS.length)
+})
+
+test("another split of a published data set has its own test's figures apart, a table has none", () => {
+  const { split, measure, results } = publishedElsewhere('msrvtt', 'full-test') ?? {}
+  assert.deepEqual([split, measure], ['test', 'R@1'])
+  assert.deepEqual(results, publishedOn('msrvtt', 'test'))
+  assert.equal(publishedElsewhere('ssv2', 'train')?.measure, 'top-1')
+  assert.equal(publishedElsewhere('msrvtt', 'test'), undefined)
+  assert.equal(publishedElsewhere('table', 'all'), undefined)
+})
+
+test('the page that people are sent to has every figure', async () => {
+  const page = await readFile(new URL('../../../docs/evaluation.md', import.meta.url), 'utf8')
+  const [, section = ''] = page.split('## Published figures')
+  const cells = (line: string, between: RegExp): string => line.trim().split(between).join(' | ')
+  const written = section
+    .split('\n')
+    .filter((line) => line.startsWith('|') && !line.includes('---'))
+    .map((line) => cells(line.replace(/^\||\|$/g, ''), / *\| */))
+  const kept = publishedTable('model', PUBLISHED_RESULTS)
+  assert.deepEqual(
+    written,
+    kept.slice(0, -1).map((line) => cells(line, / {2,}/)),
+  )
 })

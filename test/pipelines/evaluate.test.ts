@@ -69,10 +69,18 @@ describe('stanflow evaluate', () => {
     const html = await readFile(page, 'utf8')
     assert.match(html, /<h1><bdi>captions\.jsonl<\/bdi><\/h1>/)
     // They are no top-1, and stand in a table of their own.
+    assert.doesNotMatch(html, /as published|Published/)
     assert.match(html, /<h2>Order pairs<\/h2>.*<th scope="col" class="num">right<\/th>/s)
     assert.deepEqual(work, { cached: COUNT, videos: 0, texts: 0 })
     assert.deepEqual(Object.keys(retrieval ?? {}), ['mug', 'cosine'])
     assert.notDeepEqual(retrieval?.mug, retrieval?.cosine)
+    // No paper knows these videos: to people one line says where its figures are.
+    const { code, stdout, stderr } = await cli(['evaluate', captions, '--engine', 'onnx'])
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(
+      stdout.split('\n').filter((line) => /published|MSR-VTT|K400/.test(line)),
+      ['figures of published data sets: docs/evaluation.md'],
+    )
   })
 
   test('three crops of a square are thrice the same, and are found in the cache by who wants one', async () => {
@@ -160,6 +168,16 @@ describe('stanflow evaluate', () => {
     assert.deepEqual([videoToText?.queries, videoToText?.candidates], [2, 4])
     // The very same videos have been seen in the other split.
     assert.deepEqual([full.work.videos, full.work.cached], [0, 2])
+    // No paper's figures are of this split: those of its own test stand apart.
+    const page = join(dir, 'full.html')
+    const args = ['--split', 'full-test', '--engine', 'onnx', '--report', page]
+    const { code, stdout, stderr } = await cli(['evaluate', `msrvtt:${at}`, ...args])
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /\n\npublished, on split test +R@1\n/)
+    assert.match(stdout, /^STAN-self B\/32, 12 frames +46\.9$/m)
+    assert.doesNotMatch(stdout, /K400|text to video +46\.9/)
+    const html = await readFile(page, 'utf8')
+    assert.match(html, /<h2>Published, on split test<\/h2>.*STAN-self B\/32, as published \(12 frames\)/s)
     const didemo = await evaluation(`didemo:${await made('didemo', writeDidemo)}`)
     assert.deepEqual([didemo.retrieval?.cosine?.textToVideo.queries, didemo.missing.length], [2, 1])
     assert.equal(didemo.recognition, undefined)
