@@ -7,7 +7,15 @@ import type { S3Settings } from '../src/connect/s3/client.js'
 import { isS3 } from '../src/connect/s3/uri.js'
 import { asStanflowError, StanflowError } from '../src/errors.js'
 import { openReader } from '../src/media/open-reader.js'
-import type { Leader, ReportHead, ReportTotals, ReportVideo, Strip } from '../src/report/model.js'
+import type {
+  Leader,
+  ReportCheck,
+  ReportHead,
+  ReportOrder,
+  ReportTotals,
+  ReportVideo,
+  Strip,
+} from '../src/report/model.js'
 import { lengthOf } from '../src/report/ranking.js'
 import { renderReport } from '../src/report/render.js'
 import { VERSION } from '../src/version.js'
@@ -36,6 +44,12 @@ export interface ReportOptions {
   readonly notes?: readonly string[]
   /** Which results the page shows. Default: those written last; the page names the others. */
   readonly recipe?: RecipeKey
+  /** Of the page. Default: the name of the folder. */
+  readonly title?: string
+  /** How the videos come. Default: as they were processed; by name, memory holds the labels of all of them. */
+  readonly order?: ReportOrder
+  /** Labels of these results against what the videos show; the page has them in it. */
+  readonly checked?: ReportCheck & { readonly recipe: RecipeKey }
   /** How `s3://` places are reached. Default: as the AWS SDK's standard chain says. */
   readonly s3?: S3Settings
 }
@@ -77,17 +91,22 @@ async function write(
   out: string,
   options: ReportOptions,
 ): Promise<ReportSummary> {
-  const { signal, maxStrips = MAX_STRIPS, notes = [] } = options
+  const { signal, maxStrips = MAX_STRIPS, order = 'made', checked } = options
   await checkPlaces(dir, out)
   const stored = await storedRecipes(blobs)
   const recipe = options.recipe ?? stored[0]
-  const others = stored.filter((other) => recipe === undefined || !isSame(other, recipe))
-  const totals = await sum(results(blobs, recipe, signal), maxStrips)
-  const head = await describe({ dir, blobs }, recipe, others, totals, notes)
+  const shown = [recipe, checked?.recipe].filter((one) => one !== undefined)
+  const others = stored.filter((other) => !shown.some((one) => isSame(other, one)))
+  const { totals, present } = await sum(results(blobs, recipe, signal), maxStrips, checked)
+  const head = {
+    ...(await describe({ dir, blobs }, recipe, others, totals, options)),
+    order,
+    ...(checked !== undefined && { checked: withPlaces(checked, present) }),
+  }
   const failures = await readDeadLetters(blobs, recipe)
   const strips = await openStrips(places, signal)
   try {
-    const videos = withStrips(results(blobs, recipe, signal), totals.strips, strips.stripOf)
+    const videos = withStrips(inOrder(results(blobs, recipe, signal), order), totals.strips, strips.stripOf)
     const bytes = await writePage(out, renderReport({ head, videos, failures }), signal)
     return { videos: totals.videos, clips: totals.clips, bytes }
   } finally {
@@ -122,10 +141,34 @@ async function* results(
   }
 }
 
-async function sum(videos: AsyncIterable<VideoResults>, maxStrips: number): Promise<ReportTotals> {
+/** Those by name all at once, as the page's own script would order them. */
+async function* inOrder(
+  videos: AsyncIterable<VideoResults>,
+  order: ReportOrder,
+): AsyncGenerator<VideoResults> {
+  if (order === 'made') return yield* videos
+  const all: VideoResults[] = []
+  for await (const video of videos) all.push(video)
+  yield* all.sort((a, b) => a.source.localeCompare(b.source, undefined, { numeric: true }))
+}
+
+interface Sum {
+  readonly totals: ReportTotals
+  /** Checked videos that the page shows. */
+  readonly present: ReadonlySet<string>
+}
+
+async function sum(
+  videos: AsyncIterable<VideoResults>,
+  maxStrips: number,
+  checked: ReportCheck | undefined,
+): Promise<Sum> {
+  const sought = new Set(checked?.rows.map(({ source }) => source))
+  const present = new Set<string>()
   const totals = { videos: 0, clips: 0, seconds: 0 }
   const leads = new Map<string, number>()
-  for await (const { clips } of videos) {
+  for await (const { source, clips } of videos) {
+    if (sought.has(source)) present.add(source)
     totals.videos++
     totals.clips += clips.length
     totals.seconds += lengthOf(clips)
@@ -135,11 +178,12 @@ async function sum(videos: AsyncIterable<VideoResults>, maxStrips: number): Prom
     }
   }
   const leaders = [...leads].map(([label, clips]): Leader => ({ label, clips }))
-  return {
-    ...totals,
-    leaders: leaders.sort((a, b) => b.clips - a.clips),
-    strips: Math.min(maxStrips, totals.videos),
-  }
+  leaders.sort((a, b) => b.clips - a.clips)
+  return { totals: { ...totals, leaders, strips: Math.min(maxStrips, totals.videos) }, present }
+}
+
+function withPlaces({ title, result, note, rows }: ReportCheck, present: ReadonlySet<string>): ReportCheck {
+  return { title, result, note, rows: rows.map((row) => ({ ...row, absent: !present.has(row.source) })) }
 }
 
 async function describe(
@@ -147,9 +191,8 @@ async function describe(
   recipe: RecipeKey | undefined,
   others: readonly StoredRecipe[],
   totals: ReportTotals,
-  notes: readonly string[],
+  { notes = [], title = isS3(dir) ? dir : basename(resolve(dir)) }: ReportOptions,
 ): Promise<ReportHead> {
-  const title = isS3(dir) ? dir : basename(resolve(dir))
   const about = { title, made: new Date(), version: VERSION, totals }
   if (recipe === undefined) return { ...about, warnings: notes, meaningless: false, others: [] }
   const { random } = await readModelFacts(blobs, recipe.modelDigest)

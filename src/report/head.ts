@@ -1,3 +1,4 @@
+import { checkedLabels } from './checked.js'
 import { count, moment, percent, roundClock } from './format.js'
 import { html, type Markup } from './html.js'
 import type { Leader, ReportHead, ReportRecipe } from './model.js'
@@ -9,7 +10,7 @@ const MOST_LEADERS = 10
 
 /** What the page is about: warnings first, totals, what made the results, the labels that lead. */
 export function pageHead(head: ReportHead, failures: number, colourOf: ColourOf): Markup {
-  const { title, totals, recipe, warnings, others } = head
+  const { title, totals, recipe, warnings, others, checked } = head
   return html`<header>
 <p class="eyebrow">stanflow report</p>
 <h1><bdi>${title}</bdi></h1>
@@ -20,7 +21,7 @@ ${warnings.length === 0 ? undefined : html`<div class="warning" role="note" aria
 <li><b>${roundClock(totals.seconds)}</b> of video</li>
 ${failures === 0 ? undefined : html`<li class="bad"><a href="#failures">${figure(failures, 'failure')}</a></li>`}
 </ul>
-<div class="overview">
+${checked === undefined ? undefined : checkedLabels(checked)}<div class="overview">
 <div>
 ${recipe === undefined ? undefined : made(recipe, head)}
 ${others.length === 0 ? undefined : elsewhere(others)}

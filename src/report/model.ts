@@ -9,7 +9,7 @@ export interface Report {
 }
 
 export interface ReportHead {
-  /** Name of the output folder. */
+  /** Name of the output folder, unless the page has one of its own. */
   readonly title: string
   readonly made: Date
   /** Version of stanflow. */
@@ -23,6 +23,34 @@ export interface ReportHead {
   readonly meaningless: boolean
   /** Results in the same folder that this page does not show. */
   readonly others: readonly ReportRecipe[]
+  /** How the videos come. Default: as processed. */
+  readonly order?: ReportOrder
+  /** Where it is known what videos show. */
+  readonly checked?: ReportCheck
+}
+
+export type ReportOrder = 'made' | 'name'
+
+/** Labels against what the videos show. */
+export interface ReportCheck {
+  readonly title: string
+  /** In few words: `9 of 10 right`. */
+  readonly result: string
+  /** What the labels are of, in sentences. */
+  readonly note: string
+  readonly rows: readonly CheckedVideo[]
+}
+
+export interface CheckedVideo {
+  readonly source: string
+  /** What it shows, as its label would say it. */
+  readonly expected: string
+  /** The best of its labels. */
+  readonly label: string
+  readonly score: number
+  readonly right: boolean
+  /** True when the page has no place for the video to lead to. */
+  readonly absent?: boolean
 }
 
 export interface ReportRecipe {

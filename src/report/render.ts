@@ -1,8 +1,10 @@
+import { anchors } from './checked.js'
+import { CHECKED_STYLES } from './checked-styles.js'
 import { failureList } from './failures.js'
 import { count } from './format.js'
 import { pageHead } from './head.js'
 import { html, type Markup } from './html.js'
-import type { Report, ReportHead, ReportTotals, ReportVideo } from './model.js'
+import type { Report, ReportHead, ReportOrder, ReportTotals, ReportVideo } from './model.js'
 import { closePage, openPage } from './page.js'
 import { palette } from './palette.js'
 import { SCRIPT } from './script.js'
@@ -16,25 +18,31 @@ import { type VideoStyle, videoCard, videoRow } from './video.js'
 export async function* renderReport({ head, videos, failures }: Report): AsyncGenerator<string> {
   const colourOf = palette(head.totals.leaders)
   const isEmpty = head.totals.videos === 0
-  const { title } = head
-  yield html`${openPage({ title, styles: STYLES, script: SCRIPT })}${pageHead(head, failures.length, colourOf)}<main>
+  const { title, checked, order = 'made', meaningless } = head
+  const styles = checked === undefined ? STYLES : CHECKED_STYLES
+  yield html`${openPage({ title, styles, script: SCRIPT })}${pageHead(head, failures.length, colourOf)}<main>
 `.text
   if (isEmpty) yield nothing(failures.length).text
   else {
-    yield controls().text
-    yield* videoList(videos, head, { colourOf, meaningless: head.meaningless })
+    yield controls(order).text
+    const anchorOf = checked === undefined ? undefined : anchors(checked)
+    yield* videoList(videos, head, { colourOf, meaningless, anchorOf })
   }
   yield html`${failureList(failures)}</main>
 ${closePage(isEmpty ? {} : { script: SCRIPT })}`.text
 }
 
 /** Hidden until the script runs: without it they would do nothing. */
-function controls(): Markup {
+function controls(order: ReportOrder): Markup {
   return html`<search class="controls" hidden>
 <label>Find by file name or label<input id="find" type="search" autocomplete="off" spellcheck="false"></label>
 <label>Order<select id="order">
-<option value="made">as processed</option>
-<option value="name">name</option>
+${
+  order === 'made'
+    ? html`<option value="made">as processed</option>
+`
+    : undefined
+}<option value="name">name</option>
 <option value="score">best score</option>
 <option value="seconds">longest</option>
 <option value="clips">most clips</option>

@@ -11,13 +11,18 @@ export interface VideoStyle {
   readonly colourOf: ColourOf
   /** Weights are random: the labels are marked as without meaning. */
   readonly meaningless: boolean
+  /** Where links lead to a video. */
+  readonly anchorOf?: AnchorOf | undefined
 }
+
+/** The id of a video's place in the page, where it has one. */
+export type AnchorOf = (source: string) => string | undefined
 
 /** A video with its pictures, labels and, with more than one clip, its timeline. */
 export function videoCard(video: ReportVideo, style: VideoStyle): Markup {
   const { clips, strip } = video
   const ranked = rankLabels(clips)
-  return html`<article class="video" ${facts(video, ranked)}>
+  return html`<article class="video"${anchor(video, style)} ${facts(video, ranked)}>
 <h3>${name(video.source)}</h3>
 <p class="meta">${meta(video)}</p>
 <div class="columns">
@@ -32,15 +37,21 @@ ${labels(ranked, clips.length, style)}
 }
 
 /** A video as one line: its name and best label. */
-export function videoRow(video: ReportVideo, { colourOf }: VideoStyle): Markup {
+export function videoRow(video: ReportVideo, style: VideoStyle): Markup {
+  const { colourOf } = style
   const ranked = rankLabels(video.clips)
   const [best] = ranked
-  return html`<li class="video" ${facts(video, ranked)}>
+  return html`<li class="video"${anchor(video, style)} ${facts(video, ranked)}>
 <span class="who">${name(video.source)}</span>
 <span class="meta">${meta(video)}</span>
 ${best === undefined ? undefined : html`<span class="label" data-find>${labelText(best.label)}</span>${bar(best.score, colourOf(best.label))}<span class="num">${percent(best.score)}</span>`}
 </li>
 `
+}
+
+function anchor({ source }: ReportVideo, { anchorOf }: VideoStyle): Markup | undefined {
+  const id = anchorOf?.(source)
+  return id === undefined ? undefined : html` id="${id}"`
 }
 
 /** What the page's script sorts by. */

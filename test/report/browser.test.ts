@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { confusionSvg } from '../../src/report/confusion.js'
 import { renderEvaluation } from '../../src/report/evaluation.js'
 import { escapeHtml } from '../../src/report/html.js'
-import { HEAD, page, pictured, windows } from './support.js'
+import { CHECKED, HEAD, page, pictured, windows } from './support.js'
 
 const run = promisify(execFile)
 const CHROMIUM = process.env.CHROMIUM_PATH ?? 'chromium'
@@ -96,6 +96,30 @@ suite('a report in a browser', { skip }, () => {
     const dom = await played(text, `document.querySelector('.clip').focus();${keys}`)
     assert.match(dom, /tabindex="0" aria-label="0:02\.0–0:04\.0/)
     assert.equal([...dom.matchAll(/class="clip [^>]*tabindex="0"/g)].length, 1)
+  })
+})
+
+suite('right labels in a browser', { skip }, () => {
+  test('are seen whole at any width, by word and sign, and lead to their videos', async () => {
+    const long = {
+      expected: 'a purple square and a cyan star coming together',
+      source: `${'long-'.repeat(12)}.mp4`,
+    }
+    const rows = CHECKED.rows.map((row) => ({ ...row, ...long, source: `${row.source}-${long.source}` }))
+    const videos = await Promise.all(rows.map(({ source }) => pictured(source)))
+    const text = await page(videos, { head: { checked: { ...CHECKED, rows } } })
+    const all = (css: string): string => `[...document.querySelectorAll('.checked ${css}')]`
+    const facts = [
+      'innerWidth',
+      'document.documentElement.scrollWidth > document.documentElement.clientWidth',
+      `${all('td, th')}.some((cell) => cell.scrollWidth > cell.clientWidth + 1 && cell.closest('tbody'))`,
+      `${all('td:last-child')}.map((cell) => cell.innerText).join('/')`,
+      `${all('a')}.every((a) => document.querySelector(a.hash).querySelector('.name').textContent === a.textContent)`,
+      `getComputedStyle(${all('td[data-head]')}[0], '::before').content`,
+    ]
+    const seen = (width: number) => seenAt(width, text, `[${facts.join()}].join()`)
+    assert.equal(await seen(390), '390,false,false,✓ right/✗ wrong,true,&quot;Shows&quot;')
+    assert.equal(await seen(1280), '1280,false,false,✓ right/✗ wrong,true,none')
   })
 })
 

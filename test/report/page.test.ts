@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { suite, test } from 'node:test'
 import { renderReport } from '../../src/report/render.js'
-import { HEAD, occurrences, page, pictured, windows } from './support.js'
+import { CHECKED, checkedRows, HEAD, occurrences, page, pictured, windows } from './support.js'
 
 const HOSTILE = [
   '<img src=x onerror=document.title=1>.mp4',
@@ -28,7 +28,9 @@ suite('a report', () => {
       lastFailedAt: '2026-01-02T03:04:05Z',
     }))
     const leaders = HOSTILE.map((label) => ({ label, clips: 1 }))
-    const head = { title: HOSTILE[3] ?? '', warnings: HOSTILE, totals: { ...HEAD.totals, leaders } }
+    const rows = HOSTILE.map((name) => ({ source: name, expected: name, label: name, score: 1, right: true }))
+    const checked = { title: HOSTILE[3] ?? '', result: HOSTILE[1] ?? '', note: HOSTILE[0] ?? '', rows }
+    const head = { title: HOSTILE[3] ?? '', warnings: HOSTILE, totals: { ...HEAD.totals, leaders }, checked }
     const text = await page([...videos, windows(HOSTILE[0] ?? '', 3, HOSTILE[1])], { failures, head })
     assert.equal(occurrences(text, /<script/), 1)
     assert.equal(occurrences(text, /<img/), HOSTILE.length)
@@ -49,6 +51,41 @@ suite('a report', () => {
       const hash = createHash('sha256').update(inline).digest('base64')
       assert.ok(policy.includes(`${tag}-src &#39;sha256-${hash}&#39;`), `the policy allows our ${tag}`)
     }
+  })
+
+  test('tells right labels from wrong ones before the videos, and leads to these', async () => {
+    const videos = [await pictured('two.mp4'), windows('one.mp4', 1)]
+    const text = await page(videos, { head: { checked: CHECKED } })
+    assert.deepEqual(checkedRows(text), [
+      { cells: ['one.mp4', 'run', 'run', '75.0\u00a0%', '✓ right'], to: 'video-1' },
+      { cells: ['two.mp4', 'fall', 'sit', '50.0\u00a0%', '✗ wrong'], to: 'video-2' },
+    ])
+    assert.match(text, /<h2 id="checked">Right labels<.*1 of 2 right.*One clip over each whole video\./s)
+    assert.ok(text.indexOf('class="totals"') < text.indexOf('id="checked"'))
+    assert.ok(text.indexOf('</section>') < text.indexOf('<main>'))
+    assert.match(text, /<article class="video" id="video-2" [^>]*>\n<h3>[^\n]*two\.mp4/)
+    assert.match(text, /<li class="video" id="video-1" [^>]*>\n<span class="who">[^\n]*one\.mp4/)
+  })
+
+  test('has no table of right labels, and no places to lead to, where nobody knows what is right', async () => {
+    const text = await page([await pictured('one.mp4'), windows('two.mp4', 1)])
+    assert.doesNotMatch(text, /checked|id="video-|:target/)
+    assert.match(text, /<option value="made">as processed</)
+  })
+
+  test('leads to no video that is not there', async () => {
+    const rows = CHECKED.rows.map((row) => ({ ...row, absent: row.source === 'two.mp4' }))
+    const text = await page([windows('one.mp4', 1)], { head: { checked: { ...CHECKED, rows } } })
+    assert.deepEqual(
+      checkedRows(text).map(({ to }) => to),
+      ['video-1', undefined],
+    )
+  })
+
+  test('offers no order of processing where the videos come by name', async () => {
+    const text = await page([windows('one.mp4', 1)], { head: { order: 'name' } })
+    assert.match(text, /<select id="order">\n<option value="name">/)
+    assert.doesNotMatch(text, /as processed/)
   })
 
   test('lists failures at the end with code, message and hint', async () => {

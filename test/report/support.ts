@@ -1,4 +1,4 @@
-import type { Report, ReportHead, ReportVideo } from '../../src/report/model.js'
+import type { Report, ReportCheck, ReportHead, ReportVideo } from '../../src/report/model.js'
 import { renderReport } from '../../src/report/render.js'
 import { thumbnail } from '../../src/report/thumbnails.js'
 
@@ -16,6 +16,17 @@ export const HEAD: ReportHead = {
   warnings: [],
   meaningless: false,
   others: [],
+}
+
+/** A right label and a wrong one. */
+export const CHECKED: ReportCheck = {
+  title: 'Right labels',
+  result: '1 of 2 right',
+  note: 'One clip over each whole video.',
+  rows: [
+    { source: 'one.mp4', expected: 'run', label: 'run', score: 0.75, right: true },
+    { source: 'two.mp4', expected: 'fall', label: 'sit', score: 0.5, right: false },
+  ],
 }
 
 /** A video of `clips` windows of two seconds, one every second, whose best label is `label`. */
@@ -57,6 +68,23 @@ export async function page(
     text += piece
   }
   return text
+}
+
+/** The table of right and wrong labels, row by row, as a reader has it; with each row what its link leads to. */
+export function checkedRows(text: string): readonly { cells: readonly string[]; to: string | undefined }[] {
+  const [table = ''] = /<section class="checked".*?<\/section>/s.exec(text) ?? []
+  return [...table.matchAll(/<tr[^>]*><th scope="row".*?<\/tr>/gs)].map(([row]) => ({
+    cells: [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/gs)].map(([, cell = '']) =>
+      cell.replaceAll(/<[^>]*>/g, ''),
+    ),
+    to: /<a href="#([^"]*)"/.exec(row)?.[1],
+  }))
+}
+
+/** The names of the videos, in page order. */
+export function sourcesOf(text: string): string[] {
+  const heads = text.matchAll(/<(?:article|li) class="video".*?<bdi class="name"[^>]*>(.*?)<\/bdi>/gs)
+  return [...heads].map(([, name = '']) => name.replaceAll(/<[^>]*>/g, ''))
 }
 
 /** How often `pattern` occurs. */

@@ -12,7 +12,7 @@ import type { Recipe } from '../../src/connect/store.js'
 import type { LabelledEmbedding, Video } from '../../src/domain.js'
 import { StanflowError } from '../../src/errors.js'
 import { renderVideo } from '../../src/media/encode.js'
-import { occurrences } from './support.js'
+import { CHECKED, checkedRows, occurrences, sourcesOf } from './support.js'
 
 const UNIFORM: Recipe = {
   modelDigest: '12'.repeat(32),
@@ -149,6 +149,28 @@ suite('writing a report', () => {
       /Also in this folder.*1212121212.*4 frames over the whole video/s,
     )
     assert.equal((await writeReport(dir, out, { recipe: UNIFORM })).clips, 1)
+  })
+
+  test('has a title and an order of its own, and labels of other results of the folder against the truth', async () => {
+    const video = await videoOf('red-blue.mp4')
+    const named = (...names: string[]) => names.map((source) => ({ ...video, source }))
+    await stored('checked', named('10.mp4', '2.mp4', 'one.mp4', 'two.mp4'), [[0, 1]], UNIFORM)
+    const dir = await stored('checked', named('10.mp4', '2.mp4', 'one.mp4'), [[0], [1]], WINDOWS)
+    const out = join(folder, 'checked.html')
+    const checked = { ...CHECKED, recipe: UNIFORM }
+    await writeReport(dir, out, { title: 'Two & more', order: 'name', recipe: WINDOWS, checked })
+    const text = await readFile(out, 'utf8')
+    assert.match(text, /<title>Two &amp; more – stanflow report<.*<h1><bdi>Two &amp; more</s)
+    assert.deepEqual(sourcesOf(text), ['2.mp4', '10.mp4', 'one.mp4'])
+    assert.deepEqual(
+      checkedRows(text).map(({ to }) => to),
+      ['video-1', undefined],
+    )
+    assert.doesNotMatch(text, /Also in this folder/)
+    await writeReport(dir, out)
+    const plain = await readFile(out, 'utf8')
+    assert.match(plain, /<title>checked – stanflow report<.*Also in this folder/s)
+    assert.deepEqual(sourcesOf(plain), ['10.mp4', '2.mp4', 'one.mp4'])
   })
 
   test('gives pictures to the first videos only', async () => {
