@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { BackfillOptions, BackfillSummary } from '../../pipelines/backfill.js'
 import { type ConfigKey, DEFAULTS } from '../config/schema.js'
-import type { Sampling } from '../domain.js'
 import { DEMO_SET, labelsOf, taskScenes } from '../scenes/sets.js'
+import { readVerdicts, rightOf, type Verdict } from './demo-verdicts.js'
 import { formatDuration, plural, printable, table } from './format.js'
 import { backfillOptions } from './job.js'
 import { runBackfill } from './run-backfill.js'
@@ -26,9 +26,9 @@ const KEYS: readonly ConfigKey[] = [
   'json',
 ]
 
-const UNIFORM: Sampling = { kind: 'uniform', frames: 12 }
+const UNIFORM = { kind: 'uniform', frames: 12 } as const
 /** Short enough that every scene has a timeline. */
-const WINDOW: Sampling = { kind: 'window', frames: 12, length: 1, stride: 0.5 }
+const WINDOW = { kind: 'window', frames: 12, length: 1, stride: 0.5 } as const
 
 const EXAMPLES = `
 Examples:
@@ -38,18 +38,10 @@ Examples:
 
 const REPEATED = 'All of it was there from an earlier run; with another --to folder it is computed anew.'
 
-/** A demo video with what the model says of it. */
-interface Verdict {
-  readonly source: string
-  readonly label: string
-  /** 0..1 */
-  readonly score: number
-  /** Whether that is what the video shows. */
-  readonly right: boolean
-}
-
 interface Outcome {
   readonly verdicts: readonly Verdict[]
+  /** How many of them are right. */
+  readonly result: string
   /** By kind of sampling. */
   readonly runs: Readonly<Record<string, BackfillSummary>>
   /** Seconds. */
@@ -96,41 +88,44 @@ async function demo(command: Command): Promise<void> {
   const labels = labelsOf(scenes)
   const settings = { config: { ...DEFAULTS, ...kept, labels, to: results, root: videos }, origins }
   const options: BackfillOptions = { ...(await backfillOptions([videos], settings)), sampling: UNIFORM }
-  const uniform = await runBackfill(options, { json, notes: false })
+  const uniform = await runBackfill(options, { json, notes: false, heading: 'whole videos:' })
   const runs: Record<string, BackfillSummary> = { uniform }
   if (!uniform.drained) {
-    runs.window = await runBackfill({ ...options, sampling: WINDOW }, { json, opening: false })
+    const heading = `windows of ${WINDOW.length} s:`
+    runs.window = await runBackfill({ ...options, sampling: WINDOW }, { json, opening: false, heading })
   }
-  const verdicts = await readVerdicts(
-    uniform,
-    scenes.map(({ caption }) => caption.text),
-  )
+  const { modelDigest } = uniform
+  const checked = { modelDigest, sampling: UNIFORM }
+  const captions = scenes.map(({ caption }) => caption.text)
+  const verdicts = await readVerdicts(results, checked, captions)
+  const result = rightOf(verdicts, scenes.length)
 
   const page = join(to, 'report.html')
+  const note = noteOf(labels.length, runs.window !== undefined)
   const { writeReport } = await import('../../pipelines/report.js')
-  await writeReport(results, page, { notes: uniform.notes })
-  if (json) process.stdout.write(`${JSON.stringify({ videos: verdicts, runs, report: page })}\n`)
-  else process.stdout.write(`${text({ verdicts, runs, rendering, page })}\n`)
+  await writeReport(results, page, {
+    notes: uniform.notes,
+    title: `Demo: ${scenes.length} drawn videos`,
+    order: 'name',
+    recipe: runs.window === undefined ? checked : { modelDigest, sampling: WINDOW },
+    ...(verdicts.length > 0 && {
+      checked: { title: 'Right labels', result, note, rows: verdicts, recipe: checked },
+    }),
+  })
+  if (json) {
+    const videos = verdicts.map(({ source, label, score, right }) => ({ source, label, score, right }))
+    process.stdout.write(`${JSON.stringify({ videos, runs, report: page })}\n`)
+  } else process.stdout.write(`${text({ verdicts, result, runs, rendering, page })}\n`)
 }
 
-async function readVerdicts(
-  { to, modelDigest }: BackfillSummary,
-  captions: readonly string[],
-): Promise<readonly Verdict[]> {
-  const { readResults } = await import('../connect/files/results.js')
-  const { Folder } = await import('../connect/files/folder-blobs.js')
-  const verdicts: Verdict[] = []
-  const recipe = { modelDigest, sampling: UNIFORM }
-  for await (const { source, clips } of readResults(new Folder(to), { recipe })) {
-    const best = clips[0]?.labels[0]
-    if (best === undefined) continue
-    const { label, score } = best
-    verdicts.push({ source, label, score, right: label === captions[Number.parseInt(source, 10) - 1] })
-  }
-  return verdicts.sort((a, b) => a.source.localeCompare(b.source))
+/** What the page's table is of, and how the rest differs. */
+function noteOf(labels: number, windows: boolean): string {
+  const whole = `One clip over each whole video, ${UNIFORM.frames} frames of it, and the best of ${labels} labels.`
+  if (!windows) return whole
+  return `${whole} The rest of this page is of windows of ${WINDOW.length}\u00a0s, each labelled by itself: one with little or nothing to see in it still gets whichever label is best.`
 }
 
-function text({ verdicts, runs, rendering, page }: Outcome): string {
+function text({ verdicts, result, runs, rendering, page }: Outcome): string {
   const rows = verdicts.map(({ source, label, score, right }) => {
     return [printable(source), label, score.toFixed(2), right ? 'yes' : 'no']
   })
@@ -138,12 +133,12 @@ function text({ verdicts, runs, rendering, page }: Outcome): string {
   const notes = new Set(summaries.flatMap(([, summary]) => summary.notes))
   return [
     ...table([['video', 'best label', 'score', 'right'], ...rows], [2]),
-    `${verdicts.filter(({ right }) => right).length} of ${verdicts.length} right`,
+    result,
     '',
     `rendering  ${formatDuration(rendering)}`,
     ...summaries.map(([sample, summary]) => `${sample.padEnd(9)}  ${runLine(summary)}`),
     `report     ${printable(page)}`,
-    ...(summaries.some(([, { done, failed }]) => done + failed > 0) ? [] : [REPEATED]),
+    ...(summaries.some(([, { done, failed, drained }]) => drained || done + failed > 0) ? [] : [REPEATED]),
     ...[...notes].map((note) => `note: ${note}`),
   ].join('\n')
 }

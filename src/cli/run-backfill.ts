@@ -12,6 +12,8 @@ export interface Told {
   readonly json: boolean
   /** Whether to say which model, engine and reader work. Default true. */
   readonly opening?: boolean
+  /** A line before the progress, where one command runs several. */
+  readonly heading?: string
   /** Whether to say the model's notes with it; a caller may say them at the end. Default true. */
   readonly notes?: boolean
   readonly onPlan?: NonNullable<BackfillHooks['onPlan']>
@@ -22,7 +24,7 @@ export interface Told {
 
 /** Runs a backfill with its progress on stderr; the first SIGINT or SIGTERM ends it in order. */
 export async function runBackfill(options: BackfillOptions, told: Told): Promise<BackfillSummary> {
-  const { json, opening = true, notes = true, onPlan, metrics, onReady } = told
+  const { json, opening = true, heading, notes = true, onPlan, metrics, onReady } = told
   let isLoading = true
   const reporter = json ? new JsonReporter(process.stderr) : progressReporter(process.stderr)
   const drain = drainOnSignals(
@@ -44,6 +46,7 @@ export async function runBackfill(options: BackfillOptions, told: Told): Promise
         isLoading = false
         onReady?.()
         if (opening) reporter.started(notes ? about : { ...about, notes: [] })
+        if (heading !== undefined && !json) process.stderr.write(`${heading}\n`)
       },
       onDeadLetter: (letter) => reporter.failed?.(letter),
       ...(!options.dryRun && { onProgress: (progress) => reporter.progress(progress) }),
