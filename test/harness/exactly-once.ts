@@ -7,7 +7,7 @@ import type { ConsumeOptions } from '../../pipelines/consume.js'
 import type { Admin, KafkaClient } from '../../src/connect/kafka/client.js'
 import { type ClientName, openKafka } from '../../src/connect/kafka/open.js'
 import { readTopics } from '../../src/connect/kafka/read-topic.js'
-import { topicName, topicSpecs } from '../../src/connect/kafka/topics.js'
+import { type TopicName, topicName, topicSpecs } from '../../src/connect/kafka/topics.js'
 import { Wire } from '../../src/connect/kafka/wire.js'
 import { Broker } from '../support/broker.js'
 import { type Fault, FaultProxy } from '../support/fault-proxy.js'
@@ -51,12 +51,16 @@ export interface Tally {
   readonly once: number
   readonly missing: number
   readonly twice: number
+  /** The first of those that came twice. */
+  readonly doubled: readonly string[]
   /** Results that nobody asked for. */
   readonly strange: number
 }
 
 export interface HarnessReport {
   readonly due: number
+  /** What the consumers were given: doubled there, it is the feeding that doubled it. */
+  readonly asked: Tally
   readonly embeddings: Tally
   readonly labels: Tally
   readonly parquetEmbeddings: Tally
@@ -153,6 +157,7 @@ export async function exactlyOnce(options: HarnessOptions): Promise<HarnessRepor
     const exitCodes = await fleet.stop()
     return {
       due: due.length,
+      asked: tally(due, await askedKeys(client, admin)),
       embeddings: tally(due, await allKeys(client, admin, 'embeddings', due.length)),
       labels: tally(due, await allKeys(client, admin, 'labels', due.length)),
       parquetEmbeddings: tally(due, await keysInParquet(dataDir(s3, bucket), 'embeddings', '')),
@@ -345,14 +350,7 @@ async function keysInTopic(
 ): Promise<string[]> {
   const wire = new Wire({ prefix: PREFIX })
   const keys: string[] = []
-  const options = {
-    client,
-    admin,
-    topics: [topicName(PREFIX, name)],
-    from: 'beginning',
-    toEnd: true,
-  } as const
-  for await (const { value, key } of readTopics(options)) {
+  for await (const { value, key } of allOf(client, admin, name)) {
     if (name === 'dead-letter') {
       keys.push(String(key))
       continue
@@ -362,6 +360,20 @@ async function keysInTopic(
   }
   return keys
 }
+
+async function askedKeys(client: KafkaClient, admin: Admin): Promise<string[]> {
+  const wire = new Wire({ prefix: PREFIX })
+  const keys: string[] = []
+  for await (const { value } of allOf(client, admin, 'clips')) {
+    const { source, start } = await wire.decode('clip', value)
+    keys.push(resultKey(source, start))
+  }
+  for await (const { key } of allOf(client, admin, 'videos')) keys.push(resultKey(String(key), 0))
+  return keys
+}
+
+const allOf = (client: KafkaClient, admin: Admin, name: TopicName) =>
+  readTopics({ client, admin, topics: [topicName(PREFIX, name)], from: 'beginning', toEnd: true })
 
 /** More results lie there than are due; without transactions, every offset is a result. */
 async function isDoubled(admin: Admin, due: number): Promise<boolean> {
@@ -378,6 +390,7 @@ function tally(due: readonly string[], keys: readonly string[]): Tally {
     once: counts.filter((n) => n === 1).length,
     missing: counts.filter((n) => n === 0).length,
     twice: counts.filter((n) => n > 1).length,
+    doubled: due.filter((_, n) => (counts[n] as number) > 1).slice(0, 8),
     strange: [...times.keys()].filter((key) => !known.has(key)).length,
   }
 }

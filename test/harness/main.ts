@@ -38,9 +38,11 @@ const options: HarnessOptions = {
   say: (line) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`),
 }
 const report = await exactlyOnce(options)
-const places = ['embeddings', 'labels', 'parquetEmbeddings', 'parquetLabels'] as const
+const places = ['asked', 'embeddings', 'labels', 'parquetEmbeddings', 'parquetLabels'] as const
 const rows = places.map((place) => {
-  return { where: place, due: report.due, ...report[place] }
+  const { doubled, ...tally } = report[place]
+  if (doubled.length > 0) process.stderr.write(`${place} twice: ${doubled.join(', ')}\n`)
+  return { where: place, due: report.due, ...tally }
 })
 const { fleet, brokerKills, cuts, zombies, deadLetters, exitCodes, seconds } = report
 process.stdout.write(`${table(rows)}\n`)

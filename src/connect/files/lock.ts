@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { open, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StanflowError } from '../../errors.js'
@@ -10,6 +9,11 @@ import { outputError, systemCode } from './fs-errors.js'
 /** How often a live run touches its lock, and how long one of another machine may lie untouched, in seconds. */
 const TOUCH_EVERY = 60
 const TOUCHED_WITHIN = 600
+/** What looking at a dead lock and removing it never takes, and how long others wait before they look again. */
+const TURN_SECONDS = 10
+const TURN_MS = 20
+/** A lock that says no holder is left to whoever makes it for so long. */
+const FRESH_SECONDS = 2
 
 /**
  * Takes a lock file. One whose process is dead is taken over.
@@ -24,8 +28,8 @@ export async function takeLock(path: string, run: string): Promise<Lock> {
     if (holder !== undefined && (await isAlive(holder, path))) {
       throw await lockedBy(holder, 'folder', `${TOUCHED_WITHIN / 60} minutes`)
     }
-    if (holder === undefined && (await ageSeconds(path)) < 2) await sleep(100)
-    else await removeDead(path, text)
+    if (holder === undefined && (await isFresh(path))) await sleep(100)
+    else await removeDead(path, text, me)
   }
   const touching = setInterval(() => {
     const now = new Date()
@@ -79,28 +83,36 @@ async function readLock(path: string): Promise<string | undefined> {
   }
 }
 
-async function ageSeconds(path: string): Promise<number> {
-  const modified = await stat(path).then(
-    (facts) => facts.mtimeMs,
-    () => 0,
-  )
-  return (Date.now() - modified) / 1000
+/** Undefined where it is not there. */
+async function ageSeconds(path: string): Promise<number | undefined> {
+  const facts = await stat(path).catch(() => undefined)
+  return facts && (Date.now() - facts.mtimeMs) / 1000
 }
 
-/** Two runs may find the same dead lock: whoever moves it away must see that it is still that one. */
-async function removeDead(path: string, dead: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`
-  try {
-    await rename(path, aside)
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return
-    throw outputError(path, error)
+/** Not written whole yet, it may be somebody's the next moment. */
+const isFresh = async (path: string): Promise<boolean> => ((await ageSeconds(path)) ?? 0) < FRESH_SECONDS
+
+/**
+ * Several runs may find the same dead lock, and whoever removes it late would remove the one that a quicker run has made since. So
+ * one at a time looks and removes: it has a second file meanwhile, which counts no more once it is old, as its process was killed.
+ */
+async function removeDead(path: string, dead: string, me: Holder): Promise<void> {
+  const turn = `${path}.turn`
+  if (!(await tryCreate(turn, me))) {
+    if (((await ageSeconds(turn)) ?? 0) > TURN_SECONDS) await rm(turn, { force: true })
+    else await sleep(TURN_MS)
+    return
   }
-  if ((await readLock(aside)) !== dead) await link(aside, path).catch(() => {})
-  await rm(aside, { force: true })
+  try {
+    const isDead =
+      (await readLock(path)) === dead && (parseHolder(dead) !== undefined || !(await isFresh(path)))
+    if (isDead) await rm(path, { force: true })
+  } finally {
+    await rm(turn, { force: true })
+  }
 }
 
 /** A process of another machine or container cannot be looked at; it counts as alive while it touches its lock. */
 async function isAlive(holder: Holder, path: string): Promise<boolean> {
-  return (await lives(holder)) ?? (await ageSeconds(path)) < TOUCHED_WITHIN
+  return (await lives(holder)) ?? ((await ageSeconds(path)) ?? Number.POSITIVE_INFINITY) < TOUCHED_WITHIN
 }

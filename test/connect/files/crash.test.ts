@@ -9,6 +9,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { takeLock } from '../../../src/connect/files/lock.js'
 import { makeFolder } from '../../../src/disk/folder.js'
 import { StanflowError } from '../../../src/errors.js'
 import { smallDisk } from '../../support/small-disk.js'
@@ -149,8 +150,40 @@ test('of eight runs that meet a dead lock at once, each stores or is refused, an
     assert.ok(outcomes.has('stored'))
     outcomes.delete('stored')
     outcomes.delete('OUTPUT_LOCKED')
-    assert.deepEqual([...outcomes], [])
+    assert.deepEqual([...outcomes], [], runs.map(({ stderr }) => stderr).join('\n'))
     assert.deepEqual(await stored(dir), { 'one.mp4': [0] })
+  }))
+
+test('of eight that find a dead lock at the same moment one takes it, whatever a killed one has left', () =>
+  inFolder(async (dir) => {
+    const path = join(dir, LOCK)
+    for (let round = 0; round < 100; round++) {
+      const dead = {
+        id: `${round}`,
+        pid: process.pid,
+        host: hostname(),
+        started: 'another boot:1',
+        since: '2020',
+      }
+      await writeFile(path, JSON.stringify(dead))
+      if (round % 10 === 0) {
+        await writeFile(`${path}.turn`, '')
+        const longAgo = new Date(Date.now() - 60_000)
+        await utimes(`${path}.turn`, longAgo, longAgo)
+      }
+      const taking = Array.from({ length: 8 }, async (_, n) => {
+        await sleep(n % 4)
+        return takeLock(path, 'run')
+      })
+      const outcomes = await Promise.allSettled(taking)
+      const taken = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+      assert.equal(taken.length, 1)
+      for (const one of outcomes)
+        if (one.status === 'rejected') assert.equal(one.reason.code, 'OUTPUT_LOCKED')
+      await taken[0]?.assertHeld()
+      await taken[0]?.release()
+      assert.deepEqual(await tree(dir), [])
+    }
   }))
 
 test('a run whose folder was taken over stops instead of writing', () =>

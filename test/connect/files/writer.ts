@@ -52,7 +52,9 @@ async function once(dir: string): Promise<void> {
     await results.close()
     process.stdout.write('stored')
   } catch (error) {
-    process.stdout.write(asStanflowError(error).code)
+    const { code, stack } = asStanflowError(error)
+    process.stdout.write(code)
+    process.stderr.write(`${stack}\n`)
   }
 }
 
