@@ -12,7 +12,7 @@ import { JsonReporter } from './events.js'
 import { printable } from './format.js'
 import { progressReporter } from './progress.js'
 import { addSettings, readSettings } from './settings.js'
-import { drainOnSignals } from './signals.js'
+import { drainOnSignals, STOPPED_CODE } from './signals.js'
 
 const KEYS: readonly ConfigKey[] = [
   ...(['model', 'branch', 'structure', 'engine', 'device', 'deviceId', 'precision', 'calibration'] as const),
@@ -162,7 +162,7 @@ async function run(data: string, flags: Flags, command: Command): Promise<void> 
   if (!evaluation.complete && !(json && isTold)) tell(evaluation)
   else if (!json && evaluation.report !== undefined) print(`\nreport ${printable(evaluation.report)}`)
   await drawConfusion(evaluation, flags.confusionSvg)
-  if (!evaluation.complete) process.exitCode = 130
+  if (!evaluation.complete) process.exitCode = STOPPED_CODE
   else if (strict && isPartial(evaluation)) process.exitCode = 1
 }
 

@@ -53,3 +53,6 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
       .trimEnd(),
   )
 }
+
+/** `86.3 %` of a share. */
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`

@@ -2,6 +2,15 @@ import { constants } from 'node:os'
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
+/** What Ctrl-C gives a command in a shell; SIGTERM gives it too. */
+export const STOPPED_CODE = 130
+
+/** Of what a command threw: where it is no more than the end that `signal` asked for, the exit code says so. @throws any other */
+export function endStopped(error: unknown, signal: AbortSignal): void {
+  if (!signal.aborted || error !== signal.reason) throw error
+  process.exitCode = STOPPED_CODE
+}
+
 export interface Drain {
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal

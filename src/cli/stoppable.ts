@@ -1,5 +1,5 @@
 import { ProgressLine } from './line.js'
-import { drainOnSignals } from './signals.js'
+import { drainOnSignals, endStopped, STOPPED_CODE } from './signals.js'
 
 export const STOPPED = 'stopped; run the same command again to go on'
 
@@ -15,13 +15,10 @@ export interface Running {
 /** How it ended. */
 export interface Ended {
   /** For stdout. */
-  readonly told?: string
+  readonly told: string
   /** False where it was stopped. */
   readonly finished: boolean
 }
-
-/** What Ctrl-C gives a command in a shell; SIGTERM gives it too. */
-const STOPPED_CODE = 130
 
 /**
  * Runs a command that goes on where it was when it is run again. Progress has one line; the first SIGINT or SIGTERM asks for an
@@ -38,18 +35,16 @@ export async function stoppable(
     if (!json) process.stderr.write(`${text}\n`)
   }
   const { signal, release } = drainOnSignals(() => tell('stopping'))
-  const end = ({ told, finished }: Ended): void => {
-    line.end()
-    if (told !== undefined) process.stdout.write(`${told}\n`)
-    if (!finished) process.exitCode = STOPPED_CODE
-  }
   try {
-    end(await command({ line, signal, tell }))
+    const { told, finished } = await command({ line, signal, tell })
+    line.end()
+    process.stdout.write(`${told}\n`)
+    if (!finished) process.exitCode = STOPPED_CODE
   } catch (error) {
     line.end()
-    if (!signal.aborted || error !== signal.reason) throw error
+    endStopped(error, signal)
     tell(STOPPED)
-    end({ finished: false, ...(json && { told: JSON.stringify({ finished: false, to }) }) })
+    if (json) process.stdout.write(`${JSON.stringify({ finished: false, to })}\n`)
   } finally {
     release()
   }

@@ -1,6 +1,6 @@
 import { runName, type Trial } from '../train/ablation.js'
 import type { Resumed, StepAbout } from '../train/run.js'
-import { formatCount, formatDuration, plural, printable } from './format.js'
+import { formatCount, formatDuration, percent, plural, printable } from './format.js'
 import { bar } from './progress-lines.js'
 import { CountRate } from './rates.js'
 
@@ -30,7 +30,7 @@ export class TrainLines {
       'motion top-1': motion,
       'order pairs': order,
     })
-    const told = scores.map(([name, share]) => `${name} ${(100 * share).toFixed(1)} %`)
+    const told = scores.map(([name, share]) => `${name} ${percent(share)}`)
     const cost = `${plural(parameters, 'parameter')}, ${formatDuration(seconds)}`
     return `${printable(runName(variant, seed))}: ${told.join(', ')}  (${cost})`
   }

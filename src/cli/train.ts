@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { StepAbout, TrainSummary } from '../train/run.js'
 import { brokenLines, setLine } from './data-lines.js'
-import { formatBytes, formatDuration, plural, printable } from './format.js'
+import { formatBytes, formatDuration, percent, plural, printable } from './format.js'
 import { STOPPED, stoppable } from './stoppable.js'
 import { resumedLine, TrainLines, waitingLine } from './train-lines.js'
 
@@ -70,8 +70,6 @@ async function run({ config, to, plot = false, json = false }: Flags): Promise<v
     return { told, finished: summary.finished }
   })
 }
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 
 function scoreLine({ stage, step, scores }: StepAbout): string {
   const told = Object.entries(scores ?? {}).map(([name, score]) => `${name} ${percent(score as number)}`)

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { ENGINE_NAMES, type EngineName } from '../../engine/engine.js'
 import { plural, printable } from '../format.js'
-import { drainOnSignals } from '../signals.js'
+import { drainOnSignals, endStopped } from '../signals.js'
 
 const EXAMPLES = `
 Examples:
@@ -78,8 +78,7 @@ async function run(inputs: readonly string[], { json = false, ...flags }: Flags)
     ].join('\n')
     process.stdout.write(`${json ? JSON.stringify(summary) : sentence}\n`)
   } catch (error) {
-    if (!drain.signal.aborted || error !== drain.signal.reason) throw error
-    process.exitCode = 130
+    endStopped(error, drain.signal)
   } finally {
     drain.release()
   }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Verification, VerifiedWay } from '../../../pipelines/verify-model.js'
 import { formatCount, formatRate, plural, printable, table } from '../format.js'
-import { drainOnSignals } from '../signals.js'
+import { drainOnSignals, endStopped } from '../signals.js'
 import { whole } from './whole.js'
 
 const EXAMPLES = `
@@ -57,8 +57,7 @@ async function run(model: string, inputs: readonly string[], flags: Flags): Prom
     if (verification.ways.some(({ outcome }) => outcome === 'drifts' || outcome === 'failed'))
       process.exitCode = 1
   } catch (error) {
-    if (!drain.signal.aborted || error !== drain.signal.reason) throw error
-    process.exitCode = 130
+    endStopped(error, drain.signal)
   } finally {
     drain.release()
   }

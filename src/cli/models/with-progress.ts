@@ -1,6 +1,6 @@
 import { formatBytes, formatDuration } from '../format.js'
 import { bar } from '../progress-lines.js'
-import { drainOnSignals } from '../signals.js'
+import { drainOnSignals, endStopped } from '../signals.js'
 import { STOPPED } from '../stoppable.js'
 
 export interface ByteProgress {
@@ -21,8 +21,6 @@ export interface ByteHooks {
 const DRAW_MS = 100
 const PLAIN_MS = 10_000
 const RATE_SECONDS = 5
-/** What a shell gives a command that Ctrl-C ended. */
-const INTERRUPTED = 130
 
 /**
  * Runs work that counts bytes, with its progress on stderr: a line that is redrawn on a terminal, a line every ten seconds
@@ -54,10 +52,9 @@ export async function withProgress<T>(
   try {
     return await work({ onProgress, onNote, signal: drain.signal })
   } catch (error) {
-    if (!drain.signal.aborted || error !== drain.signal.reason) throw error
+    endStopped(error, drain.signal)
     clear()
     onNote(STOPPED)
-    process.exitCode = INTERRUPTED
     return undefined
   } finally {
     clear()

@@ -1,9 +1,9 @@
 import { type ErrorCode, StanflowError } from '../../errors.js'
 
-/** The system's own code of an error (`ENOENT`, …), or `undefined`. */
+/** The system's own code of an error (`ENOENT`, …), or `undefined`: Node's `ERR_…` are mistakes of the program. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined
-  return typeof error.code === 'string' ? error.code : undefined
+  return typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined
 }
 
 const INPUT: Readonly<Record<string, readonly [ErrorCode, string]>> = {
@@ -39,9 +39,9 @@ export function outputError(path: string, cause: unknown): StanflowError {
   return new StanflowError(code, `Cannot write ${path}: ${what}.`, { cause })
 }
 
-/** What failed while a file was made. An error of the system is that of a failed write; any other one stays what it is: a stop, and Node's own (`ERR_…`). */
+/** What failed while a file was made. An error of the system is that of a failed write; any other one, a stop too, stays what it is. */
 export const makingError = (path: string, error: unknown): unknown =>
-  /^E[A-Z0-9]+$/.test(systemCode(error) ?? '') ? outputError(path, error) : error
+  systemCode(error) === undefined ? error : outputError(path, error)
 
 /** Something in the output folder is not what stanflow wrote there. */
 export function corrupt(path: string, what: string, hint?: string, cause?: unknown): StanflowError {
