@@ -29,11 +29,14 @@ export interface ClipConfig {
   readonly dim: number
 }
 
-/** Far above any model there is: what is larger would keep this machine busy for nothing. */
-const count = z.int().positive().max(1_000_000)
-const layers = z.int().positive().max(1000)
-/** Sides of patches and pictures, so that their grid stays small too. */
-const side = z.int().positive().max(8192)
+/** What sizes of a model may be: far above any there is, as what is larger would keep this machine busy for nothing. */
+export const SIZES = {
+  count: z.int().positive().max(1_000_000),
+  layers: z.int().positive().max(1000),
+  /** Of patches and pictures, so that their grid stays small too. */
+  side: z.int().positive().max(8192),
+}
+const { count, layers, side } = SIZES
 const shared = {
   hidden_act: z.enum(['quick_gelu', 'gelu']).default('quick_gelu'),
   layer_norm_eps: z.number().positive().default(1e-5),

@@ -2,16 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { readYamlText, YamlProblem } from '../config/yaml.js'
 import { StanflowError } from '../errors.js'
+import { SIZES } from '../model/config.js'
 import { STRUCTURE_NAMES } from '../model/temporal/structures.js'
 import { MOTION_NAMES } from '../scenes/vocabulary.js'
 
 const count = z.int().positive()
 const share = z.number().min(0).max(1)
 const group = z.tuple([z.string(), z.number().min(0)])
-// As far as a model's configuration goes.
-const side = count.max(8192)
-const width = count.max(1_000_000)
-const layers = count.max(1000)
+const { count: width, layers, side } = SIZES
 
 /** The name of a structure that there is. */
 export const structureName = z.string().refine((name) => STRUCTURE_NAMES.includes(name), {
